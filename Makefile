@@ -1,0 +1,16 @@
+.PHONY: run test demo check bench
+
+run:
+	@scripts/run.sh
+
+test:
+	@scripts/test.sh
+
+demo:
+	@scripts/demo.sh
+
+check:
+	@scripts/check.sh
+
+bench:
+	@scripts/bench.sh

@@ -1,0 +1,71 @@
+"""The control socket: a Unix socket of mode 0660 on which the running service answers its command line."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from callengine.errors import CallCenterError
+
+MODE = 0o660
+
+
+class NotRunning(CallCenterError):
+    """No service answers on the control socket."""
+
+
+def listen(path: Path) -> socket.socket:
+    """Bind the socket, in place of one whose service is gone; raises `CallCenterError` if one lives."""
+    if _answers(path):
+        raise CallCenterError(f"another service answers on {path} (general.control_socket)")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        os.chmod(path, MODE)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise CallCenterError(f"the control socket {path} cannot be made: {error.strerror}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def ask(path: Path, resource: str, *, timeout: float = 10.0) -> Any:
+    """GET a JSON resource of the running service; raises `NotRunning` or `CallCenterError`."""
+    connection = _Connection(path, timeout)
+    try:
+        connection.request("GET", resource)
+        answer = connection.getresponse()
+        content = json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise NotRunning(f"no service answers on {path}: {error}") from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise CallCenterError(str(content.get("message", answer.reason)))
+    return content

@@ -1,0 +1,212 @@
+"""The composition root: builds every part of the call center, hands each its partners, starts and stops it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent import monkey, socket
+from gevent.event import Event as Flag
+from loguru import logger
+
+from callengine import __version__, greenlets, log
+from callengine.api import control
+from callengine.api.server import Door, make_app, serve
+from callengine.assembly import Parts, assemble
+from callengine.clock import Clock, SystemClock
+from callengine.config import Settings, load
+from callengine.errors import CallCenterError, MediaError
+from callengine.events.bus import EventHandler
+from callengine.events.types import EventType
+from callengine.hub_watchdog import HubWatchdog
+from callengine.metrics import Metrics, Readings
+
+STOPPED = 'SIP;cause=503;text="Service stops"'
+"""Why phones are hung up when the service is told to stop (RFC 3326)."""
+
+_LAST_SECONDS = 5.0
+"""How long stopping waits for the phones to confirm."""
+
+
+class CallCenter:
+    """The whole service, in this process and its media process.
+
+        from gevent import monkey; monkey.patch_all()
+        from callengine.app import CallCenter
+        CallCenter.from_settings().run()
+
+    Raises `CallCenterError`, saying which line to write first, when the standard library is not patched.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        if not monkey.is_module_patched("socket"):
+            raise CallCenterError(
+                "callengine needs gevent: write `from gevent import monkey; monkey.patch_all()` first"
+            )
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self._started_at = self._clock.monotonic()
+        self._watchdog = HubWatchdog(blocked_after_seconds=settings.log.hub_blocked_ms / 1000)
+        self._stop_wanted = Flag()
+        self._running: ExitStack | None = None
+        self._parts: Parts | None = None
+        self._subscriptions: list[tuple[EventHandler, Collection[EventType] | None]] = []
+
+    @classmethod
+    def from_settings(cls) -> CallCenter:
+        """The call center that the settings of this environment describe; raises `SettingsError`."""
+        return cls(load())
+
+    def run(self) -> None:
+        """Start, serve until SIGTERM, SIGINT or `stop_soon`, then hang up every call and stop."""
+        settings = self.settings.log
+        log.configure(
+            level=settings.level, format=settings.format, file=settings.file, rotation_bytes=settings.rotation
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, self.stop_soon)
+        try:
+            self.start()
+            self._stop_wanted.wait()
+            self.stop()
+        finally:
+            log.stop()
+
+    def stop_soon(self) -> None:
+        """Let `run` come to its end; never waits."""
+        self._stop_wanted.set()
+
+    def start(self) -> None:
+        """Open everything and begin to take calls; what was opened is closed again if anything fails.
+
+        Raises `CallCenterError` that says what is in the way.
+        """
+        with ExitStack() as opened:
+            parts = assemble(self.settings, self._clock, opened)
+            for handler, types in self._subscriptions:
+                parts.bus.subscribe(handler, types)
+            self._watchdog.start()
+            opened.callback(self._watchdog.stop)
+            self._open_doors(parts, opened)
+            self._parts = parts
+            self._running = opened.pop_all()
+        left = parts.recovery.end_leftovers()
+        if left:
+            logger.warning("{} calls of an earlier run were ended", left)
+        self._tell_where()
+
+    def stop(self) -> None:
+        """Hang up every call, then close everything; harmless if it is not running."""
+        running, self._running = self._running, None
+        if running is None or self._parts is None:
+            return
+        logger.info("callengine stops")
+        self._hang_up_all(self._parts)
+        running.close()
+        self._parts = None
+        logger.info("callengine has stopped")
+
+    def subscribe(self, handler: EventHandler, types: Collection[EventType] | None = None) -> None:
+        """Have `handler` called with each event (of `types`) once it is committed; it must not wait."""
+        self._subscriptions.append((handler, types))
+        if self._parts is not None:
+            self._parts.bus.subscribe(handler, types)
+
+    def statistics(self) -> dict[str, Any]:
+        """The present in one document, as `callengine status --json` shows it."""
+        parts = self._require_parts()
+        media = parts.media_totals()
+        waiting = parts.statistics.waiting_by_queue()
+        return {
+            **parts.statistics.summary(),
+            "agents": dict(parts.statistics.agents_by_state()),
+            "queues": {
+                name: {"waiting": callers, "longest_wait_seconds": round(longest, 3)}
+                for name, (callers, longest) in waiting.items()
+            },
+            "greenlets": {"serve": greenlets.running(), "media": dict(media.greenlets)},
+            "legs": media.legs,
+            "ports_in_use": media.ports_in_use,
+            "transactions": parts.endpoint.transaction_count(),
+            "dialogs": parts.endpoint.dialog_count(),
+            "retransmissions": parts.endpoint.counts.retransmissions_sent,
+            "media_pid": parts.media_process.pid,
+            "version": __version__,
+            "uptime_seconds": round(self._clock.monotonic() - self._started_at, 1),
+        }
+
+    def _require_parts(self) -> Parts:
+        if self._parts is None:
+            raise CallCenterError("the call center is not running")
+        return self._parts
+
+    def _unready(self) -> list[str]:
+        """Why no call could be taken now."""
+        if self._parts is None or self._parts.inbound.stopping:
+            return ["the service is starting or stopping"]
+        try:
+            self._parts.media.totals()
+        except MediaError as error:
+            return [f"media: {error}"]
+        return []
+
+    def _open_doors(self, parts: Parts, opened: ExitStack) -> None:
+        """The HTTP listener, the control socket and the line with the present figures."""
+        readings = Readings(
+            statistics=parts.statistics,
+            active_calls=lambda: len(parts.live),
+            requests=lambda: parts.endpoint.counts.requests,
+            media=parts.media_totals,
+            hub_blocked_seconds=lambda: self._watchdog.blocked_seconds,
+        )
+        app = make_app(Door(status=self.statistics, unready=self._unready, metrics=Metrics(readings).text))
+        listeners = [self._listen(), control.listen(Path(self.settings.general.control_socket))]
+        for listener in listeners:
+            opened.callback(serve(listener, app).stop)
+        opened.callback(Path(self.settings.general.control_socket).unlink, missing_ok=True)
+        if self.settings.log.statistics_interval_seconds:
+            line = greenlets.spawn("statistics", self._log_statistics)
+            opened.callback(line.kill)
+
+    def _listen(self) -> socket.socket:
+        api = self.settings.api
+        family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((api.host, api.port))
+            listener.listen(64)
+        except OSError as error:
+            listener.close()
+            raise CallCenterError(
+                f"api.host, api.port: {api.host}:{api.port} cannot be had: {error.strerror}"
+            ) from None
+        return listener
+
+    def _log_statistics(self) -> None:
+        while True:
+            gevent.sleep(self.settings.log.statistics_interval_seconds)
+            summary = self._require_parts().statistics.summary()
+            logger.info(", ".join(f"{name} {value}" for name, value in summary.items()))
+
+    def _hang_up_all(self, parts: Parts) -> None:
+        parts.inbound.stopping = True
+        for call in parts.live:
+            greenlets.spawn("clearing", _hang_up_caller, call.caller.session.hang_up)
+        finished = parts.inbound.wait(_LAST_SECONDS) and parts.clearing.wait(_LAST_SECONDS)
+        if not finished:
+            logger.warning("not every phone has confirmed that its call is over")
+
+    def _tell_where(self) -> None:
+        sip, api = self._require_parts().endpoint.local_address, self.settings.api
+        logger.info(
+            "callengine {} serves: SIP on udp {}:{}, HTTP on {}:{}", __version__, *sip, api.host, api.port
+        )
+
+
+def _hang_up_caller(hang_up: Callable[..., bool]) -> None:
+    hang_up(reason=STOPPED, timeout=_LAST_SECONDS, attempts=1)

@@ -1,0 +1,1 @@
+"""The product: a call center told one noun or one story a file."""

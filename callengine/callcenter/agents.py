@@ -1,0 +1,119 @@
+"""The one changer of agents' states and loads: each change is checked, stored and told in one transaction."""
+
+from callengine.callcenter.agent_states import AgentInput, next_state, released
+from callengine.db.repositories import agent_states
+from callengine.db.repositories.agent_states import AgentStanding
+from callengine.db.transaction import Transaction
+from callengine.errors import GuardFailed
+from callengine.events.types import EventType
+from callengine.vocabulary import AgentState
+
+
+def sign_on(tx: Transaction, agent_id: int, *, cause: str) -> None:
+    """A phone has registered: an agent that was offline becomes available."""
+    _change(tx, agent_states.read_for_change(tx, agent_id), AgentInput.SIGNED_ON, cause=cause)
+
+
+def sign_off(tx: Transaction, agent_id: int, *, cause: str) -> None:
+    """No phone is registered any more: offline at once, or when the present offer or call ends."""
+    _change(tx, agent_states.read_for_change(tx, agent_id), AgentInput.SIGNED_OFF, cause=cause)
+
+
+def claim(tx: Transaction, agent_id: int, *, call_id: str) -> None:
+    """Reserve the agent for one offer; half of the claim.
+
+    Raises `GuardFailed` if its state does not allow an offer or its load has reached its capacity.
+    """
+    agent = agent_states.read_for_change(tx, agent_id)
+    if agent.load >= agent.max_concurrent_calls:
+        raise GuardFailed(f"agent {agent.name} is at its capacity of {agent.max_concurrent_calls}")
+    _change(tx, agent, AgentInput.CLAIMED, cause="offered", call_id=call_id, load=agent.load + 1)
+
+
+def connect(tx: Transaction, agent_id: int, *, call_id: str) -> None:
+    """One of the agent's phones has answered."""
+    agent = agent_states.read_for_change(tx, agent_id)
+    _change(tx, agent, AgentInput.CONNECTED, cause="answered", call_id=call_id)
+
+
+def release(
+    tx: Transaction,
+    agent_id: int,
+    *,
+    call_id: str,
+    cause: str,
+    was_connected: bool,
+    wrap_up_seconds: float = 0.0,
+    keeps_idle_time: bool = False,
+) -> None:
+    """One offer or call is over and the phones are quiet.
+
+    `keeps_idle_time`: the offer was withdrawn through no doing of the agent, so it has been free all along.
+    """
+    agent = agent_states.read_for_change(tx, agent_id)
+    happening = released(
+        load_left=agent.load - 1,
+        was_connected=was_connected,
+        reachable=agent_states.is_reachable(tx, agent_id),
+        wrap_up_seconds=wrap_up_seconds,
+    )
+    until = tx.now + wrap_up_seconds if happening is AgentInput.RELEASED_TO_WRAP_UP else None
+    _change(
+        tx,
+        agent,
+        happening,
+        cause=cause,
+        call_id=call_id,
+        load=agent.load - 1,
+        wrap_up_until=until,
+        free_since=agent.available_since if keeps_idle_time else None,
+    )
+
+
+def end_wrap_up_if_due(tx: Transaction, agent_id: int, *, by: float, cause: str) -> bool:
+    """End a wrap-up whose time is over at `by`; False, and nothing changed, if there is none such."""
+    agent = agent_states.read_for_change(tx, agent_id)
+    if agent.state is not AgentState.WRAP_UP or (agent.wrap_up_until or 0.0) > by:
+        return False
+    _change(tx, agent, AgentInput.WRAP_UP_ENDED, cause=cause)
+    return True
+
+
+def _change(
+    tx: Transaction,
+    old: AgentStanding,
+    happening: AgentInput,
+    *,
+    cause: str,
+    call_id: str | None = None,
+    load: int | None = None,
+    wrap_up_until: float | None = None,
+    free_since: float | None = None,
+) -> None:
+    state = next_state(old.state, happening)
+    load = old.load if load is None else load
+    if state is old.state and load == old.load:
+        return
+    available_since = _available_since(old, state, free_since or tx.now)
+    agent_states.write(
+        tx, old, state=state, load=load, available_since=available_since, wrap_up_until=wrap_up_until
+    )
+    tx.add_event(
+        EventType.AGENT_STATE_CHANGED,
+        call_id=call_id,
+        agent=old.name,
+        old=old.state,
+        new=state,
+        cause=cause,
+        load=load,
+        available_since=available_since,
+        wrap_up_until=wrap_up_until,
+    )
+
+
+def _available_since(old: AgentStanding, state: AgentState, free_since: float) -> float | None:
+    if state is AgentState.OFFLINE:
+        return None
+    if state is AgentState.AVAILABLE and old.state is not AgentState.AVAILABLE:
+        return free_since
+    return old.available_since

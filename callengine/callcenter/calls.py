@@ -1,0 +1,125 @@
+"""What is alive of a customer's call: the call, its place in a queue, and its legs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from gevent.event import Event
+
+from callengine.sdp.negotiation import Agreement
+from callengine.sdp.session import SessionDescription
+from callengine.sip.incoming_session import IncomingSession
+from callengine.sip.outgoing_session import OutgoingSession
+from callengine.sip.session import Session
+from callengine.vocabulary import LegRole
+
+
+def new_id() -> str:
+    """A name for a call, a leg, an entry or an offer: 32 hexadecimal digits, unique everywhere."""
+    return uuid4().hex
+
+
+@dataclass(eq=False)
+class Leg:
+    """One dialog of ours with one phone, and the media leg of the same name."""
+
+    id: str
+    role: LegRole
+    session: Session
+    media_port: int
+    local_sdp: SessionDescription
+    agreement: Agreement | None = None
+    """What the phone agreed to; None until it has answered."""
+    binding_id: int | None = None
+    """The registration that an agent's leg leads to."""
+
+    @property
+    def incoming(self) -> IncomingSession:
+        """The session of a leg that began with the phone's INVITE, in the process that was sent it."""
+        assert isinstance(self.session, IncomingSession)
+        return self.session
+
+    @property
+    def outgoing(self) -> OutgoingSession:
+        """The session of a leg that began with our INVITE, in the process that sent it."""
+        assert isinstance(self.session, OutgoingSession)
+        return self.session
+
+
+@dataclass(eq=False)
+class Entry:
+    """A caller's place in a queue. Times are seconds since the epoch."""
+
+    id: str
+    queue_id: int
+    priority: int
+    first_arrived_at: float
+    joined_at: float
+    gives_up_at: float
+    """When waiting in this queue ends."""
+    agent_id: int | None = None
+    """Whom dispatch has chosen, while `assigned` is set."""
+    assigned: Event = field(default_factory=Event)
+    missed: set[int] = field(default_factory=set)
+    """The agents that this call was offered to in vain since all others had their turn."""
+    retry_at: float = 0.0
+    """Before this time (monotonic) none of the `missed` is tried again."""
+
+    def rank(self) -> tuple[int, float, str]:
+        """What orders a line: higher priority first, then earlier first arrival."""
+        return (-self.priority, self.first_arrived_at, self.id)
+
+
+@dataclass(eq=False)
+class Call:
+    """One customer's call. Times are seconds since the epoch."""
+
+    id: str
+    entry: Entry
+    caller: Leg
+    caller_number: str | None
+    caller_name: str | None
+    dialled: str
+    arrived_at: float
+    offer: Offer | None = None
+    """The offer that an agent has answered."""
+    connected_at: float | None = None
+
+
+@dataclass(eq=False)
+class Offer:
+    """One call offered to one agent: an INVITE to each of its phones."""
+
+    id: str
+    agent_id: int
+    agent_name: str
+    wrap_up_seconds: float
+    """What the queue grants the agent if this becomes a conversation."""
+    legs: list[Leg] = field(default_factory=list)
+    answered: Leg | None = None
+    offered_at: float = 0.0
+
+
+class Calls:
+    """The calls that are alive in this process."""
+
+    def __init__(self, *, total: int = 0) -> None:
+        self._live: dict[str, Call] = {}
+        self.total = total
+        """Calls that ever arrived, those of earlier runs included."""
+
+    def add(self, call: Call) -> None:
+        """A call has been stored, or taken over from the database."""
+        self._live[call.id] = call
+
+    def remove(self, call: Call) -> None:
+        """The call is over and its phones are quiet."""
+        self._live.pop(call.id, None)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(list(self._live.values()))
+
+    def __len__(self) -> int:
+        return len(self._live)

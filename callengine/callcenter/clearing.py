@@ -1,0 +1,214 @@
+"""Clearing: the record is completed, the phones are hung up, and what they held is given back.
+
+A leg that is still up when its call or offer ends is stored as `ending` in the transaction that ends it, so
+that a process which comes after this one knows that a BYE or CANCEL is due. When the phone has confirmed, one
+more transaction closes the leg and, with the last leg of an offer, releases the agent: an agent is free only
+when its phones are quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import gevent
+from gevent.pool import Group
+from loguru import logger
+
+from callengine import greenlets
+from callengine.callcenter import agents
+from callengine.callcenter.calls import Call, Calls, Leg, Offer
+from callengine.callcenter.queues import Queues
+from callengine.db.committer import Committer
+from callengine.db.repositories import calls, entries, legs, offers
+from callengine.db.transaction import Transaction
+from callengine.errors import DatabaseError, MediaError
+from callengine.events.types import EventType
+from callengine.media.engine import MediaEngine
+from callengine.vocabulary import Disposition, EntryState, OfferState, Party
+
+ELSEWHERE = "completed_elsewhere"
+"""Why a leg ends that rang beside the one that answered; it does not hold the agent."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a customer's call ended."""
+
+    disposition: Disposition
+    cause: str
+    hung_up_by: Party
+    reason: str | None = None
+    """The Reason header (RFC 3326) of the BYE that tells the caller."""
+
+
+_ENTRY_STATES = {
+    Disposition.ABANDONED: EntryState.ABANDONED,
+    Disposition.TIMED_OUT: EntryState.TIMED_OUT,
+}
+
+
+class Clearing:
+    """Ends calls. Times in seconds; the limits of a BYE are those of behaviour: `general.bye_*`."""
+
+    def __init__(
+        self,
+        *,
+        live: Calls,
+        queues: Queues,
+        media: MediaEngine,
+        committer: Committer,
+        bye_timeout_seconds: float = 15.0,
+        bye_retry_attempts: int = 3,
+        bye_race_delay_seconds: float = 0.1,
+    ) -> None:
+        self._live = live
+        self._queues = queues
+        self._media = media
+        self._committer = committer
+        self._bye_timeout_seconds = bye_timeout_seconds
+        self._bye_retry_attempts = bye_retry_attempts
+        self._bye_race_delay_seconds = bye_race_delay_seconds
+        self._group = Group()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until nothing is being cleared in the background; False if `timeout` seconds were too few."""
+        self._group.join(timeout=timeout)
+        return not len(self._group)
+
+    def end(self, call: Call, outcome: Outcome) -> None:
+        """Complete the record of a call and hang up whatever is left of it."""
+        everything = [call.caller, *(call.offer.legs if call.offer else ())]
+        try:
+            self._committer.commit(partial(self._store_end, call, outcome, everything))
+        except DatabaseError as error:
+            logger.error("the record of this call could not be completed: {}", error)
+        both_up = call.connected_at is not None
+        if both_up:
+            gevent.sleep(self._bye_race_delay_seconds)
+        cause = outcome.cause if both_up else OfferState.WITHDRAWN
+        self.clear(call.id, everything, offer=call.offer, cause=cause, reason=outcome.reason)
+        self._live.remove(call)
+
+    def end_in_background(self, call: Call, outcome: Outcome) -> None:
+        """`end` while the service goes on."""
+        greenlets.spawn("clearing", self.end, call, outcome, owner=self._group)
+
+    def clear_in_background(
+        self,
+        call_id: str,
+        ending: Sequence[Leg],
+        *,
+        offer: Offer | None = None,
+        cause: str = ELSEWHERE,
+        reason: str | None = None,
+    ) -> None:
+        """`clear` while the call goes on."""
+        clear = partial(self.clear, call_id, ending, offer=offer, cause=cause, reason=reason)
+        greenlets.spawn("clearing", clear, owner=self._group)
+
+    def clear(
+        self,
+        call_id: str,
+        ending: Sequence[Leg],
+        *,
+        offer: Offer | None = None,
+        cause: str,
+        reason: str | None = None,
+    ) -> None:
+        """Hang up these legs, close them, and release the agent of `offer`."""
+        unconfirmed = self._hang_up_all(ending, reason)
+        try:
+            self._committer.commit(partial(_store_cleared, call_id, ending, unconfirmed, offer, cause))
+        except DatabaseError as error:
+            logger.error("the end of {} legs could not be stored: {}", len(ending), error)
+        try:
+            self._media.close(*(leg.id for leg in ending))
+        except MediaError as error:
+            logger.warning("the media of {} legs could not be closed: {}", len(ending), error)
+
+    def _hang_up_all(self, ending: Sequence[Leg], reason: str | None) -> list[Leg]:
+        """Hang up at the same time; returns the legs whose phones never confirmed."""
+        up = [leg for leg in ending if not leg.session.ended.is_set()]
+        if len(up) == 1:
+            return [] if self._hang_up(up[0], reason) else up
+        hanging_up = [greenlets.spawn("clearing", self._hang_up, leg, reason) for leg in up]
+        gevent.joinall(hanging_up)
+        return [leg for leg, greenlet in zip(up, hanging_up, strict=True) if greenlet.value is not True]
+
+    def _hang_up(self, leg: Leg, reason: str | None) -> bool:
+        return leg.session.hang_up(
+            reason=reason, timeout=self._bye_timeout_seconds, attempts=self._bye_retry_attempts
+        )
+
+    def _store_end(self, call: Call, outcome: Outcome, everything: Sequence[Leg], tx: Transaction) -> None:
+        queue = self._queues.by_id(call.entry.queue_id)
+        talk_seconds = None if call.connected_at is None else max(0.0, tx.now - call.connected_at)
+        depth = self._end_entry_and_offer(tx, call, outcome, talk_seconds)
+        waited = max(0.0, (call.connected_at or tx.now) - call.entry.joined_at)
+        calls.end(
+            tx,
+            call.id,
+            disposition=outcome.disposition,
+            cause=outcome.cause,
+            hung_up_by=outcome.hung_up_by,
+            wait_seconds=waited,
+            talk_seconds=talk_seconds,
+        )
+        for leg in everything:
+            legs.ending(tx, leg.id, outcome.cause)
+        tx.add_event(
+            EventType.CALL_ENDED,
+            call_id=call.id,
+            queue=queue.name,
+            agent=call.offer.agent_name if call.offer else None,
+            disposition=outcome.disposition,
+            cause=outcome.cause,
+            hung_up_by=outcome.hung_up_by,
+            wait_seconds=waited,
+            talk_seconds=talk_seconds,
+            depth=depth,
+        )
+
+    def _end_entry_and_offer(
+        self, tx: Transaction, call: Call, outcome: Outcome, talk_seconds: float | None
+    ) -> int | None:
+        """End what the call still holds of its queue and agent; the depth, if the entry ended now."""
+        if call.offer is not None and talk_seconds is not None:
+            offers.end(tx, call.offer.id, talk_seconds=talk_seconds)
+            return None
+        if call.offer is not None:
+            ring_seconds = tx.now - call.offer.offered_at
+            offers.fail(tx, call.offer.id, OfferState.WITHDRAWN, sip_status=None, ring_seconds=ring_seconds)
+        return entries.leave(
+            tx,
+            call.entry.id,
+            queue_id=call.entry.queue_id,
+            present=EntryState.WAITING if call.offer is None else EntryState.OFFERED,
+            state=_ENTRY_STATES.get(outcome.disposition, EntryState.REJECTED),
+        )
+
+
+def _store_cleared(
+    call_id: str,
+    ending: Sequence[Leg],
+    unconfirmed: Sequence[Leg],
+    offer: Offer | None,
+    cause: str,
+    tx: Transaction,
+) -> None:
+    for leg in ending:
+        legs.end(tx, leg.id, leg.session.end_cause or cause)
+        kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
+        tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
+    if offer is not None:
+        agents.release(
+            tx,
+            offer.agent_id,
+            call_id=call_id,
+            cause=cause,
+            was_connected=offer.answered is not None,
+            wrap_up_seconds=offer.wrap_up_seconds,
+            keeps_idle_time=cause == OfferState.WITHDRAWN,
+        )

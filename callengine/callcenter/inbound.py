@@ -1,0 +1,217 @@
+"""A customer's call, told from top to bottom: read this first.
+
+A call arrives, is checked and stored (`arrive`); from then on it has a greenlet of its own, which tells its
+story: it waits in line with music, is offered to agents until one answers, talks, and ends. Each step of the
+story is a phase in a module of its own, and each can also be entered by a call made of its rows.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gevent.pool import Group
+from loguru import logger
+
+from callengine import greenlets
+from callengine.callcenter.addresses import caller_of
+from callengine.callcenter.bridge import parting_of
+from callengine.callcenter.calls import Call, Calls, Entry, Leg, new_id
+from callengine.callcenter.clearing import Clearing, Outcome
+from callengine.callcenter.dispatch import WaitedTooLong
+from callengine.callcenter.leg_rows import Owner, row_of
+from callengine.callcenter.legs import Legs
+from callengine.callcenter.numbers import HangUpWith, Numbers
+from callengine.callcenter.queues import Queue, Queues
+from callengine.callcenter.talking import Talking
+from callengine.callcenter.waiting import Waiting
+from callengine.clock import Clock
+from callengine.db.committer import Committer
+from callengine.db.repositories import calls, entries, legs
+from callengine.db.transaction import Transaction
+from callengine.errors import CallCenterError, HungUp, NotAllowed, Overloaded, QueueFull
+from callengine.events.types import EventType
+from callengine.log import call_context
+from callengine.sip.transactions import ServerTransaction
+from callengine.sip.uri import Uri
+from callengine.vocabulary import CallState, Disposition, EntryState, LegDirection, LegState, Party
+
+QUEUE_TIMEOUT = 'SIP;cause=480;text="No agent answered in time"'
+"""What a caller's phone is told when its time in the queue is over (RFC 3326)."""
+
+
+class Inbound:
+    """Takes the INVITEs of customers. `max_queue_depth` bounds the callers who wait, over all queues."""
+
+    def __init__(
+        self,
+        *,
+        numbers: Numbers,
+        queues: Queues,
+        live: Calls,
+        legs: Legs,
+        owner: Owner,
+        waiting: Waiting,
+        talking: Talking,
+        clearing: Clearing,
+        committer: Committer,
+        clock: Clock,
+        tenant_id: int,
+        open_to_anyone: bool = False,
+        max_queue_depth: int = 500,
+    ) -> None:
+        self._numbers = numbers
+        self._queues = queues
+        self._live = live
+        self._legs = legs
+        self._owner = owner
+        self._waiting = waiting
+        self._talking = talking
+        self._clearing = clearing
+        self._committer = committer
+        self._clock = clock
+        self._tenant_id = tenant_id
+        self._open_to_anyone = open_to_anyone
+        self._max_queue_depth = max_queue_depth
+        self._group = Group()
+        self.stopping = False
+        """When set, new calls are refused with 503."""
+
+    def arrive(self, transaction: ServerTransaction) -> None:
+        """Admit a new call or refuse it; once it is stored its story goes on by itself."""
+        try:
+            call = self._admit(transaction)
+        except CallCenterError as error:
+            logger.info("a call to {} was refused: {}", transaction.request.uri, error)
+            transaction.answer(error.sip_status)
+            return
+        if call is not None:
+            self.go_on(call)
+
+    def go_on(self, call: Call) -> None:
+        """Give a stored call a greenlet for the rest of its story."""
+        self._live.add(call)
+        greenlets.spawn("call", self._tell, call, owner=self._group)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until every story has come to its end; False if `timeout` seconds were too few."""
+        self._group.join(timeout=timeout)
+        return not len(self._group)
+
+    def _tell(self, call: Call) -> None:
+        with call_context(call.id):
+            outcome = Outcome(Disposition.FAILED, "internal_error", Party.SYSTEM)
+            try:
+                outcome = self._live_through(call)
+            finally:
+                self._clearing.end(call, outcome)
+
+    def _live_through(self, call: Call) -> Outcome:
+        """The story itself: wait in line, talk, part."""
+        try:
+            self._waiting.wait_for_answer(call)
+            parting = self._talking.talk(call)
+            return Outcome(Disposition.ANSWERED, parting.cause, parting.by)
+        except HungUp:
+            return _given_up(call)
+        except WaitedTooLong:
+            return Outcome(Disposition.TIMED_OUT, "max_wait_time", Party.SYSTEM, QUEUE_TIMEOUT)
+        except CallCenterError as error:
+            logger.error("the call fails: {}", error)
+            return Outcome(Disposition.FAILED, type(error).__name__, Party.SYSTEM)
+
+    def _admit(self, transaction: ServerTransaction) -> Call | None:
+        """Check, answer and store a call; None if its number leads to a refusal."""
+        if self.stopping:
+            raise Overloaded("the service stops")
+        if not self._open_to_anyone:
+            raise NotAllowed("calls are taken from nobody: security.open_inbound is off")
+        dialled = Uri.parse(transaction.request.uri).username or ""
+        destination = self._numbers.find(dialled)
+        if isinstance(destination, HangUpWith):
+            transaction.answer(destination.status)
+            return None
+        queue = self._queues.find(destination.queue)
+        if sum(len(each.line) for each in self._queues) >= self._max_queue_depth:
+            raise QueueFull(f"{self._max_queue_depth} callers are waiting (routing.max_queue_depth)")
+        caller = self._legs.incoming(transaction)
+        try:
+            call = self._store(caller, dialled, queue)
+        except CallCenterError:
+            self._legs.discard([caller])
+            raise
+        self._legs.answer(caller)
+        return call
+
+    def _store(self, caller: Leg, dialled: str, queue: Queue) -> Call:
+        now = self._clock.now()
+        number, name = caller_of(caller.incoming.invite)
+        entry = Entry(new_id(), queue.id, 0, now, now, now + queue.max_wait_time_seconds)
+        call = Call(new_id(), entry, caller, number, name, dialled, now)
+        self._committer.commit(partial(self._store_arrival, call, queue))
+        return call
+
+    def _store_arrival(self, call: Call, queue: Queue, tx: Transaction) -> None:
+        calls.insert_call(
+            tx,
+            {
+                "id": call.id,
+                "tenant_id": self._tenant_id,
+                **self._owner,
+                "state": CallState.QUEUED,
+                "caller_number": call.caller_number,
+                "caller_name": call.caller_name,
+                "dialled": call.dialled,
+                "queue_id": queue.id,
+                "arrived_at": call.arrived_at,
+                "queued_at": call.arrived_at,
+                "answered_at": tx.now,
+            },
+        )
+        legs.insert_legs(tx, [self._leg_row(call, tx.now)])
+        depth = entries.join(tx, _entry_row(call, self._owner), queue_name=queue.name)
+        name = queue.name
+        tx.add_event(
+            EventType.CALL_ARRIVED,
+            call_id=call.id,
+            dialled=call.dialled,
+            caller_number=call.caller_number,
+            caller_name=call.caller_name,
+        )
+        tx.add_event(EventType.CALL_QUEUED, call_id=call.id, queue=name, depth=depth, priority=0)
+
+    def _leg_row(self, call: Call, now: float) -> dict[str, object]:
+        """The caller's leg as it is once the answer that is stored with it has gone out."""
+        return row_of(
+            call.caller,
+            call.caller.incoming.facts,
+            **self._owner,
+            call_id=call.id,
+            offer_id=None,
+            direction=LegDirection.INCOMING,
+            state=LegState.CONNECTED,
+            last_status=200,
+            created_at=now,
+            answered_at=now,
+        )
+
+
+def _entry_row(call: Call, owner: Owner) -> dict[str, object]:
+    entry = call.entry
+    return {
+        "id": entry.id,
+        "call_id": call.id,
+        "queue_id": entry.queue_id,
+        **owner,
+        "state": EntryState.WAITING,
+        "priority": entry.priority,
+        "first_arrived_at": entry.first_arrived_at,
+        "joined_at": entry.joined_at,
+        "expires_at": entry.gives_up_at,
+    }
+
+
+def _given_up(call: Call) -> Outcome:
+    """The caller's leg ended before an agent answered: by the caller, or because the service stops."""
+    parting = parting_of(call.caller.session, Party.CALLER)
+    disposition = Disposition.ABANDONED if parting.by is Party.CALLER else Disposition.FAILED
+    return Outcome(disposition, parting.cause, parting.by)

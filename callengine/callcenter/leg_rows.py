@@ -1,0 +1,160 @@
+"""Legs as rows: what is stored of a leg before its first message, and the leg that is made again from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from callengine.callcenter.calls import Leg
+from callengine.sdp.negotiation import Agreement
+from callengine.sdp.session import SessionDescription
+from callengine.sip.dialog import DialogFacts
+from callengine.sip.endpoint import Endpoint
+from callengine.sip.flow import Flow
+from callengine.sip.leg_facts import LegFacts
+from callengine.sip.session import restore
+from callengine.vocabulary import LegDirection, LegRole, LegState
+
+Owner = Mapping[str, str]
+"""`node` and `incarnation` of the process to which a row belongs."""
+
+
+def row_of(leg: Leg, facts: LegFacts, **more: Any) -> dict[str, Any]:
+    """The columns of a leg before its first message; `more` has those that the leg does not know itself.
+
+    The same columns each time, so that the statement is prepared once.
+    """
+    dialog = facts.dialog
+    return {
+        "id": leg.id,
+        "role": leg.role,
+        "transport": facts.flow.transport,
+        "host": facts.flow.host,
+        "port": facts.flow.port,
+        "sip_call_id": dialog.call_id,
+        "local_tag": dialog.local_tag,
+        "remote_tag": dialog.remote_tag or None,
+        "local_uri": dialog.local_uri,
+        "remote_uri": dialog.remote_uri,
+        "route_set": list(dialog.route_set),
+        "remote_target": dialog.remote_target,
+        "request_uri": facts.request_uri,
+        "branch": facts.branch,
+        "via_set": list(facts.via_set),
+        "invite_cseq": facts.invite_cseq,
+        "local_cseq": dialog.local_cseq,
+        "remote_cseq": dialog.remote_cseq,
+        "last_status": facts.last_status,
+        "remote_tags": list(facts.remote_tags),
+        "local_sdp": _text(leg.local_sdp.serialise()),
+        "sdp_session_id": leg.local_sdp.origin.session_id,
+        "sdp_version": leg.local_sdp.origin.version,
+        "media_port": leg.media_port,
+        "binding_id": leg.binding_id,
+        **agreed(leg),
+        **more,
+    }
+
+
+def agreed(leg: Leg) -> dict[str, Any]:
+    """The columns of what the phone agreed to; all null until it has."""
+    agreement = leg.agreement
+    return {
+        "remote_sdp": _text(leg.session.remote_body) or None,
+        "codec": agreement and agreement.codec,
+        "payload_type": agreement and agreement.payload_type,
+        "receive_payload_type": agreement and agreement.receive_payload_type,
+        "telephone_event": agreement and agreement.telephone_event,
+        "receive_telephone_event": agreement and agreement.receive_telephone_event,
+        "direction_of_media": agreement and agreement.direction,
+        "remote_media_host": agreement and agreement.host,
+        "remote_media_port": agreement and agreement.port,
+    }
+
+
+def answered(leg: Leg, facts: LegFacts, peer: Leg) -> dict[str, Any]:
+    """The columns that are known when the phone has answered our INVITE."""
+    dialog = facts.dialog
+    return {
+        "peer_leg_id": peer.id,
+        "host": facts.flow.host,
+        "port": facts.flow.port,
+        "remote_tag": dialog.remote_tag,
+        "remote_target": dialog.remote_target,
+        "route_set": list(dialog.route_set),
+        "remote_tags": list(facts.remote_tags),
+        "last_status": 200,
+        **agreed(leg),
+    }
+
+
+def renegotiated(leg: Leg, offer: bytes) -> dict[str, Any]:
+    """The columns that a re-INVITE with this offer has changed."""
+    return {
+        **agreed(leg),
+        "remote_sdp": _text(offer),
+        "local_sdp": _text(leg.local_sdp.serialise()),
+        "sdp_version": leg.local_sdp.origin.version,
+    }
+
+
+def leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
+    """A confirmed leg made of its row: its dialog is taken up, and nothing is sent."""
+    session = restore(
+        endpoint,
+        dialog_of(row),
+        Flow(row["transport"], row["host"], row["port"]),
+        contact=contact,
+        local_body=(row["local_sdp"] or "").encode("utf-8", "surrogateescape"),
+        remote_body=(row["remote_sdp"] or "").encode("utf-8", "surrogateescape"),
+    )
+    return Leg(
+        row["id"],
+        LegRole(row["role"]),
+        session,
+        row["media_port"],
+        SessionDescription.parse(session.local_body),
+        _agreement_of(row),
+        row["binding_id"],
+    )
+
+
+def dialog_of(row: Mapping[str, Any]) -> DialogFacts:
+    """The dialog as its row has it; `restore` lets our CSeq jump over the numbers that were used since."""
+    return DialogFacts(
+        call_id=row["sip_call_id"],
+        local_tag=row["local_tag"],
+        remote_tag=row["remote_tag"] or "",
+        local_uri=row["local_uri"],
+        remote_uri=row["remote_uri"],
+        route_set=tuple(row["route_set"]),
+        remote_target=row["remote_target"],
+        local_cseq=row["local_cseq"],
+        remote_cseq=row["remote_cseq"],
+        is_uac=row["direction"] == LegDirection.OUTGOING,
+    )
+
+
+def is_confirmed(row: Mapping[str, Any]) -> bool:
+    """Whether the phone holds a dialog, so that a BYE can reach it."""
+    return row["state"] in (LegState.CONNECTED, LegState.ENDING) and bool(row["remote_tag"])
+
+
+def _agreement_of(row: Mapping[str, Any]) -> Agreement | None:
+    if row["codec"] is None:
+        return None
+    return Agreement(
+        host=row["remote_media_host"],
+        port=row["remote_media_port"],
+        codec=row["codec"],
+        payload_type=row["payload_type"],
+        receive_payload_type=row["receive_payload_type"],
+        telephone_event=row["telephone_event"],
+        receive_telephone_event=row["receive_telephone_event"],
+        direction=row["direction_of_media"],
+        ptime=20,
+    )
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "surrogateescape")

@@ -1,0 +1,78 @@
+"""The queues: what each one is set to, and the line of callers that wait in it."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from callengine.callcenter.calls import Entry
+from callengine.callcenter.routing import Strategy
+from callengine.errors import QueueNotFound
+
+
+@dataclass(eq=False)
+class Queue:
+    """A queue of this node; times in seconds."""
+
+    id: int
+    name: str
+    strategy: Strategy
+    capacity: int
+    max_wait_time_seconds: float
+    ring_timeout_seconds: float
+    wrap_up_seconds: float
+    last_agent_id: int | None = None
+    """The round-robin pointer; its truth is the queue's row."""
+    line: Line = field(default_factory=lambda: Line())
+
+
+class Line:
+    """Who waits in one queue, in the order in which they are to be served.
+
+    Higher priority first, then earlier first arrival; a caller who was offered and not answered comes back
+    to the same place, because its first arrival has not changed.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    def join(self, entry: Entry) -> None:
+        """Put the caller at its place."""
+        insort(self._entries, entry, key=Entry.rank)
+
+    def leave(self, entry: Entry) -> None:
+        """Take the caller out, wherever it stands; harmless if it is not there."""
+        if entry in self._entries:
+            self._entries.remove(entry)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class Queues:
+    """The queues served here, by name and by key."""
+
+    def __init__(self, queues: Iterable[Queue]) -> None:
+        self._by_name = {queue.name: queue for queue in queues}
+        self._by_id = {queue.id: queue for queue in self._by_name.values()}
+
+    def find(self, name: str) -> Queue:
+        """The queue of this name; raises `QueueNotFound`."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise QueueNotFound(f"there is no queue {name!r}") from None
+
+    def by_id(self, queue_id: int) -> Queue:
+        """The queue with this key; raises `QueueNotFound`."""
+        try:
+            return self._by_id[queue_id]
+        except KeyError:
+            raise QueueNotFound(f"there is no queue with the key {queue_id}") from None
+
+    def __iter__(self) -> Iterator[Queue]:
+        return iter(self._by_name.values())

@@ -1,0 +1,114 @@
+"""The roster: which agents are free for which queue, kept in memory from committed events."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from callengine.callcenter.agent_states import CLAIMABLE
+from callengine.callcenter.routing import Candidate
+from callengine.errors import AgentNotFound
+from callengine.events.types import Event
+from callengine.vocabulary import AgentState
+
+_agent_id = attrgetter("agent_id")
+
+
+@dataclass(eq=False)
+class Agent:
+    """An agent as its last committed event left it."""
+
+    id: int
+    name: str
+    max_concurrent_calls: int
+    queue_ids: tuple[int, ...]
+    state: AgentState
+    load: int
+    available_since: float
+    held: bool = False
+    """Chosen by dispatch, the claim not yet decided: no state, but a reason to take another."""
+    candidate: Candidate | None = None
+    """Its place among the free agents of its queues, while it has one."""
+
+    @property
+    def free(self) -> bool:
+        """Whether a claim would succeed as far as memory knows; the database decides."""
+        return self.state in CLAIMABLE and self.load < self.max_concurrent_calls and not self.held
+
+
+class Roster:
+    """All agents of the tenant, and for each queue the free ones in ascending order of their key.
+
+    `on_free(queue_id)` is called when an agent becomes free for that queue.
+    """
+
+    def __init__(self, agents: Iterable[Agent]) -> None:
+        self._by_name = {agent.name: agent for agent in agents}
+        self._free: dict[int, list[Candidate]] = {}
+        self._by_id = {agent.id: agent for agent in self._by_name.values()}
+        self.on_free: Callable[[int], None] = _nobody_cares
+        for agent in self._by_name.values():
+            self._place(agent)
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self._by_name.values())
+
+    def find(self, name: str) -> Agent:
+        """The agent of this name; raises `AgentNotFound`."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise AgentNotFound(f"there is no agent {name!r}") from None
+
+    def by_id(self, agent_id: int) -> Agent:
+        """The agent with this key; raises `AgentNotFound`."""
+        try:
+            return self._by_id[agent_id]
+        except KeyError:
+            raise AgentNotFound(f"there is no agent with the key {agent_id}") from None
+
+    def candidates(self, queue_id: int) -> Sequence[Candidate]:
+        """The free agents of a queue, in ascending order of `agent_id`."""
+        return self._free.get(queue_id, ())
+
+    def apply(self, event: Event) -> None:
+        """Take over what an `agent_state_changed` event says."""
+        agent = self._by_name.get(event.agent or "")
+        if agent is None:
+            return
+        agent.state = AgentState(event.payload["new"])
+        agent.load = event.payload["load"]
+        agent.available_since = event.payload["available_since"] or event.at
+        self._place(agent)
+
+    def hold(self, agent: Agent) -> None:
+        """Keep the agent from being chosen again until `let_go`."""
+        agent.held = True
+        self._place(agent)
+
+    def let_go(self, agent: Agent) -> None:
+        """The claim for which the agent was held has been decided."""
+        agent.held = False
+        self._place(agent)
+
+    def _place(self, agent: Agent) -> None:
+        if agent.candidate is not None:
+            self._take_out(agent, agent.candidate)
+        if not agent.free:
+            return
+        agent.candidate = Candidate(agent.id, agent.available_since)
+        for queue_id in agent.queue_ids:
+            insort(self._free.setdefault(queue_id, []), agent.candidate, key=_agent_id)
+            self.on_free(queue_id)
+
+    def _take_out(self, agent: Agent, candidate: Candidate) -> None:
+        for queue_id in agent.queue_ids:
+            free = self._free[queue_id]
+            del free[bisect_left(free, candidate.agent_id, key=_agent_id)]
+        agent.candidate = None
+
+
+def _nobody_cares(queue_id: int) -> None:
+    """Until dispatch says otherwise."""

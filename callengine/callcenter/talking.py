@@ -1,0 +1,25 @@
+"""The phase `talking`: caller and agent are bridged until one of them hangs up."""
+
+from __future__ import annotations
+
+from callengine.callcenter.bridge import Bridge, Parting
+from callengine.callcenter.calls import Call
+from callengine.clock import Clock
+
+
+class Talking:
+    """Can be entered from a call that has just been connected, or from one made of its rows."""
+
+    def __init__(self, bridge: Bridge, *, clock: Clock, max_call_seconds: float) -> None:
+        self._bridge = bridge
+        self._clock = clock
+        self._max_call_seconds = max_call_seconds
+
+    def talk(self, call: Call) -> Parting:
+        """Bridge the legs of a connected call and wait until they part."""
+        assert call.offer is not None
+        assert call.offer.answered is not None
+        assert call.connected_at is not None
+        self._bridge.join(call.caller, call.offer.answered)
+        left = call.connected_at + self._max_call_seconds - self._clock.now()
+        return self._bridge.wait_until_parted(call.caller, call.offer.answered, seconds=left)

@@ -1,0 +1,106 @@
+"""What settings must agree on among themselves, each rule by itself."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from callengine.config.schema import Settings
+
+DEFAULT = "default"
+"""The source of a value that nobody set."""
+
+_LONGEST_SOCKET = 107  # unix(7): sun_path holds 108 bytes with the closing NUL
+
+
+class Breach(NamedTuple):
+    """One rule broken: by the setting `name`, which rests on the settings `beside`."""
+
+    name: str
+    beside: tuple[str, ...]
+    reason: str
+
+
+def breaches(settings: Settings) -> Iterator[Breach]:
+    """Everything in which the settings contradict each other."""
+    for rule in _RULES:
+        yield from rule(settings)
+
+
+def _ports(settings: Settings) -> Iterator[Breach]:
+    if settings.media.port_last <= settings.media.port_first:
+        yield Breach(
+            "media.port_last",
+            ("media.port_first",),
+            f"must be above media.port_first, which is {settings.media.port_first}",
+        )
+
+
+def _open_inbound(settings: Settings) -> Iterator[Breach]:
+    if settings.security.open_inbound and not IPv4Address(settings.sip.host).is_loopback:
+        yield Breach(
+            "security.open_inbound",
+            ("sip.host",),
+            f"allowed only while SIP listens on loopback alone; sip.host is {settings.sip.host}",
+        )
+
+
+def _advertised_host(settings: Settings) -> Iterator[Breach]:
+    if settings.sip.advertised_host == "0.0.0.0":
+        yield Breach(
+            "sip.advertised_host",
+            ("sip.host",),
+            "must be an address that phones can reach, not the one that means every address",
+        )
+
+
+def _sockets(settings: Settings) -> Iterator[Breach]:
+    for name, path in (
+        ("general.control_socket", settings.general.control_socket),
+        ("media.socket", settings.media.socket),
+    ):
+        if len(os.fsencode(path)) > _LONGEST_SOCKET:
+            yield Breach(name, ("database.url",), f"a Unix socket's path has at most {_LONGEST_SOCKET} bytes")
+
+
+def _database(settings: Settings) -> Iterator[Breach]:
+    kind, unused = "PostgreSQL", ("enable_wal_mode", "enable_foreign_keys")
+    if settings.database.url.startswith("sqlite:"):
+        kind, unused = "SQLite", ("max_connections", "pool_idle_timeout_seconds")
+    for key in unused:
+        if settings.sources[f"database.{key}"] != DEFAULT:
+            yield Breach(f"database.{key}", ("database.url",), f"{kind} has no use for it; leave it out")
+
+
+def _ring_timeouts(settings: Settings) -> Iterator[Breach]:
+    most = settings.routing.agent_assignment_timeout_seconds
+    for name, queue in settings.queues.items():
+        if queue.ring_timeout_seconds > most:
+            yield Breach(
+                f"queues.{name}.ring_timeout_seconds",
+                ("routing.agent_assignment_timeout_seconds",),
+                f"must not be above routing.agent_assignment_timeout_seconds, which is {most:g}",
+            )
+
+
+def _destinations(settings: Settings) -> Iterator[Breach]:
+    for number, entry in settings.numbers.items():
+        kind, _, queue = entry.destination.partition(":")
+        if kind == "queue" and queue not in settings.queues:
+            near = difflib.get_close_matches(queue, settings.queues, n=1)
+            hint = f"; did you mean queue:{near[0]}?" if near else ""
+            yield Breach(f"numbers.{number}.destination", (), f"there is no queue {queue}{hint}")
+
+
+_RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
+    _ports,
+    _open_inbound,
+    _advertised_host,
+    _sockets,
+    _database,
+    _ring_timeouts,
+    _destinations,
+)

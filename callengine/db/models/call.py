@@ -1,0 +1,44 @@
+"""Calls: one row for each customer's call, from its INVITE to its record."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from callengine.db.base import Base, HexKey, Wire, one_of
+from callengine.vocabulary import CallState, Disposition, Party
+
+
+class Call(Base):
+    """One customer's call. Times are seconds since the epoch, UTC; durations are seconds."""
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        one_of("state", CallState),
+        one_of("disposition", Disposition),
+        one_of("hung_up_by", Party),
+        CheckConstraint(
+            "(state = 'ended') = (ended_at IS NOT NULL AND disposition IS NOT NULL)", name="ended_with_record"
+        ),
+        Index(None, "node", "state"),
+    )
+
+    id: Mapped[HexKey]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+    node: Mapped[str]
+    incarnation: Mapped[str]
+    state: Mapped[str]
+    caller_number: Mapped[Wire | None]
+    caller_name: Mapped[Wire | None]
+    dialled: Mapped[Wire]
+    queue_id: Mapped[int | None] = mapped_column(ForeignKey("queues.id"))
+    agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id"))
+    arrived_at: Mapped[float]
+    queued_at: Mapped[float | None]
+    answered_at: Mapped[float | None]
+    connected_at: Mapped[float | None]
+    ended_at: Mapped[float | None]
+    wait_seconds: Mapped[float | None]
+    ring_seconds: Mapped[float | None]
+    talk_seconds: Mapped[float | None]
+    disposition: Mapped[str | None]
+    cause: Mapped[Wire | None]
+    hung_up_by: Mapped[str | None]

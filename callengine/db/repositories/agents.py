@@ -1,0 +1,196 @@
+"""Agents in the database: adding one, its secrets, and all of them as they stand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy.orm import Session
+
+from callengine.db.base import table_of
+from callengine.db.models import Agent, AgentSkill, Membership, Queue, Skill
+from callengine.db.models.tenant import DEFAULT_TENANT_ID
+from callengine.db.transaction import Transaction
+from callengine.errors import AgentExists, QueueNotFound
+from callengine.events.types import EventType
+from callengine.vocabulary import AgentState
+
+_agents = table_of(Agent)
+_queues = table_of(Queue)
+_memberships = table_of(Membership)
+_skills = table_of(Skill)
+_agent_skills = table_of(AgentSkill)
+
+CREDENTIALS = select(_agents.c.ha1_md5, _agents.c.ha1_sha256).where(
+    _agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.name == bindparam("agent_name")
+)
+FIND_ID = select(_agents.c.id).where(
+    _agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.name == bindparam("agent_name")
+)
+ALL_AGENTS = (
+    select(
+        _agents.c.id,
+        _agents.c.name,
+        _agents.c.state,
+        _agents.c.state_since,
+        _agents.c.load,
+        _agents.c.max_concurrent_calls,
+        _agents.c.available_since,
+        _agents.c.wrap_up_until,
+        _agents.c.pause_reason,
+    )
+    .where(_agents.c.tenant_id == DEFAULT_TENANT_ID)
+    .order_by(_agents.c.name)
+)
+ALL_MEMBERSHIPS = (
+    select(_memberships.c.agent_id, _memberships.c.queue_id, _queues.c.name, _memberships.c.position)
+    .join_from(_memberships, _queues)
+    .order_by(_queues.c.name)
+)
+ALL_SKILLS = select(_agent_skills.c.agent_id, _skills.c.name, _agent_skills.c.level).join_from(
+    _agent_skills, _skills
+)
+REALMS = select(_agents.c.realm).distinct()
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """One membership: the queue, and the agent's place in its fixed order."""
+
+    queue_id: int
+    queue: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRecord:
+    """An agent as its row stands; times are seconds since the epoch. Its secrets stay in the database."""
+
+    id: int
+    name: str
+    state: AgentState
+    state_since: float
+    load: int
+    max_concurrent_calls: int
+    available_since: float | None
+    wrap_up_until: float | None
+    pause_reason: str | None
+    queues: tuple[QueuePlace, ...]
+    skills: Mapping[str, int]
+    """Level by name of skill."""
+
+
+def add_agent(
+    tx: Transaction,
+    name: str,
+    *,
+    ha1: Mapping[str, str],
+    realm: str,
+    queues: Sequence[str] = (),
+    skills: Mapping[str, int] | None = None,
+    max_concurrent_calls: int = 1,
+) -> int:
+    """Add an agent, a member of `queues` (names), with `skills` (levels 1 to 10); its id.
+
+    `ha1` holds the digest secrets for `realm` in hexadecimal, under "MD5" and "SHA-256". Raises AgentExists,
+    QueueNotFound, and DatabaseError for a level or number that a CHECK refuses.
+    """
+    if tx.fetch(FIND_ID, {"agent_name": name}):
+        raise AgentExists(f"there is an agent {name!r} already")
+    with Session(tx.connection) as session:
+        agent = Agent(
+            tenant_id=DEFAULT_TENANT_ID,
+            name=name,
+            ha1_md5=ha1["MD5"],
+            ha1_sha256=ha1["SHA-256"],
+            realm=realm,
+            max_concurrent_calls=max_concurrent_calls,
+            state_since=tx.now,
+            created_at=tx.now,
+        )
+        session.add(agent)
+        session.flush()
+        _join_queues(session, agent.id, queues)
+        _give_skills(session, agent.id, skills or {})
+        session.flush()
+        agent_id = agent.id
+    tx.add_event(EventType.AGENT_ADDED, agent=name, queues=list(queues), skills=dict(skills or {}))
+    return agent_id
+
+
+def credentials(connection: Connection, name: str) -> dict[str, str] | None:
+    """The agent's HA1 in hexadecimal under "MD5" and "SHA-256"; None if there is no such agent."""
+    row = connection.execute(CREDENTIALS, {"agent_name": name}).one_or_none()
+    return None if row is None else {"MD5": row.ha1_md5, "SHA-256": row.ha1_sha256}
+
+
+def find_id(connection: Connection, name: str) -> int | None:
+    """The agent's id; None if there is no such agent."""
+    found: int | None = connection.execute(FIND_ID, {"agent_name": name}).scalar_one_or_none()
+    return found
+
+
+def read_agents(connection: Connection) -> list[AgentRecord]:
+    """All agents in the order of their names."""
+    places: dict[int, list[QueuePlace]] = {}
+    for agent_id, queue_id, queue, position in connection.execute(ALL_MEMBERSHIPS):
+        places.setdefault(agent_id, []).append(QueuePlace(queue_id, queue, position))
+    levels: dict[int, dict[str, int]] = {}
+    for agent_id, skill, level in connection.execute(ALL_SKILLS):
+        levels.setdefault(agent_id, {})[skill] = level
+    return [
+        _record(row, places.get(row.id, []), levels.get(row.id, {})) for row in connection.execute(ALL_AGENTS)
+    ]
+
+
+def realms(connection: Connection) -> set[str]:
+    """The realms to which the stored secrets bind: with another one those agents cannot register."""
+    return set(connection.execute(REALMS).scalars())
+
+
+def _join_queues(session: Session, agent_id: int, names: Sequence[str]) -> None:
+    found = {
+        queue.name: queue.id
+        for queue in session.scalars(
+            select(Queue).where(Queue.tenant_id == DEFAULT_TENANT_ID, Queue.name.in_(names))
+        )
+    }
+    missing = sorted(set(names) - found.keys())
+    if missing:
+        raise QueueNotFound(f"there is no queue {', '.join(repr(name) for name in missing)}")
+    session.add_all(Membership(queue_id=found[name], agent_id=agent_id) for name in dict.fromkeys(names))
+
+
+def _give_skills(session: Session, agent_id: int, levels: Mapping[str, int]) -> None:
+    """Skills that nobody had before are new."""
+    known = {
+        skill.name: skill
+        for skill in session.scalars(
+            select(Skill).where(Skill.tenant_id == DEFAULT_TENANT_ID, Skill.name.in_(levels))
+        )
+    }
+    for name, level in levels.items():
+        skill = known.get(name)
+        if skill is None:
+            skill = Skill(tenant_id=DEFAULT_TENANT_ID, name=name)
+            session.add(skill)
+            session.flush()
+        session.add(AgentSkill(agent_id=agent_id, skill_id=skill.id, level=level))
+
+
+def _record(
+    row: Row[*tuple[Any, ...]], places: Sequence[QueuePlace], levels: Mapping[str, int]
+) -> AgentRecord:
+    return AgentRecord(
+        row.id,
+        row.name,
+        AgentState(row.state),
+        row.state_since,
+        row.load,
+        row.max_concurrent_calls,
+        row.available_since,
+        row.wrap_up_until,
+        row.pause_reason,
+        tuple(places),
+        levels,
+    )

@@ -1,0 +1,94 @@
+"""The statements on queue entries and on the depth of their queue."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.engine import Connection
+
+from callengine.db.base import table_of
+from callengine.db.models import Queue, QueueEntry
+from callengine.db.transaction import Transaction
+from callengine.errors import QueueFull
+from callengine.vocabulary import EntryState
+
+_entries = table_of(QueueEntry)
+_queues = table_of(Queue)
+_this_entry = (_entries.c.id == bindparam("entry_key"), _entries.c.state == bindparam("present"))
+
+INSERT = insert(_entries)
+OFFER = update(_entries).where(*_this_entry).values(state=EntryState.OFFERED, rounds=_entries.c.rounds + 1)
+RETURN = update(_entries).where(*_this_entry).values(state=EntryState.WAITING)
+LEAVE = update(_entries).where(*_this_entry).values(state=bindparam("state"), left_at=bindparam("left_at"))
+TAKE_PLACE = (
+    update(_queues)
+    .where(_queues.c.id == bindparam("queue_key"), _queues.c.depth < _queues.c.capacity)
+    .values(depth=_queues.c.depth + 1)
+    .returning(_queues.c.depth)
+)
+GIVE_PLACE = (
+    update(_queues)
+    .where(_queues.c.id == bindparam("queue_key"))
+    .values(depth=_queues.c.depth - 1)
+    .returning(_queues.c.depth)
+)
+POINT = (
+    update(_queues).where(_queues.c.id == bindparam("queue_key")).values(last_agent_id=bindparam("agent_key"))
+)
+OF_CALL = (
+    select(_entries)
+    .where(_entries.c.call_id == bindparam("call_key"))
+    .order_by(_entries.c.joined_at.desc())
+    .limit(1)
+)
+
+
+def join(tx: Transaction, row: Mapping[str, Any], *, queue_name: str) -> int:
+    """Store a new entry and take its place in the queue; answers the queue's depth with it.
+
+    Raises `QueueFull` if waiting and offered entries already number the queue's capacity.
+    """
+    taken = tx.fetch(TAKE_PLACE, {"queue_key": row["queue_id"]})
+    if not taken:
+        raise QueueFull(f"queue {queue_name} is full")
+    tx.change(INSERT, row)
+    return int(taken[0][0])
+
+
+def offer(tx: Transaction, entry_id: str) -> None:
+    """`waiting` becomes `offered`: half of the claim; raises `GuardFailed` if it is not waiting."""
+    tx.guard(
+        OFFER,
+        {"entry_key": entry_id, "present": EntryState.WAITING},
+        what=f"entry {entry_id} is no longer waiting",
+    )
+
+
+def return_to_line(tx: Transaction, entry_id: str) -> None:
+    """The offer came to nothing: `offered` becomes `waiting`, at its place."""
+    tx.guard(
+        RETURN,
+        {"entry_key": entry_id, "present": EntryState.OFFERED},
+        what=f"entry {entry_id} is no longer offered",
+    )
+
+
+def leave(tx: Transaction, entry_id: str, *, queue_id: int, present: EntryState, state: EntryState) -> int:
+    """The entry ends as `state`, now, and its place is given up; answers the depth that is left."""
+    tx.guard(
+        LEAVE,
+        {"entry_key": entry_id, "present": present, "state": state, "left_at": tx.now},
+        what=f"entry {entry_id} is no longer {present}",
+    )
+    return int(tx.fetch(GIVE_PLACE, {"queue_key": queue_id})[0][0])
+
+
+def point_to(tx: Transaction, queue_id: int, agent_id: int) -> None:
+    """Move the queue's durable round-robin pointer."""
+    tx.change(POINT, {"queue_key": queue_id, "agent_key": agent_id})
+
+
+def of_call(connection: Connection, call_id: str) -> dict[str, Any] | None:
+    """The entry that a call made last."""
+    row = connection.execute(OF_CALL, {"call_key": call_id}).mappings().one_or_none()
+    return None if row is None else dict(row)

@@ -1,0 +1,55 @@
+"""What can happen, in the past tense: the events that the database logs and everybody reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+JSON: TypeAlias = Any
+"""What JSON can express; each type of event says which names its payload has."""
+
+
+class EventType(StrEnum):
+    """The kinds of event; the words are those of the log, the API and the metrics."""
+
+    CALL_ARRIVED = "call_arrived"
+    CALL_ANSWERED = "call_answered"
+    CALL_QUEUED = "call_queued"
+    CALL_OFFERED = "call_offered"
+    CALL_OFFER_FAILED = "call_offer_failed"
+    CALL_CONNECTED = "call_connected"
+    CALL_ENDED = "call_ended"
+    LEG_CLOSED = "leg_closed"
+    LEG_CLOSED_UNCONFIRMED = "leg_closed_unconfirmed"
+    AGENT_ADDED = "agent_added"
+    AGENT_CHANGED = "agent_changed"
+    AGENT_REGISTERED = "agent_registered"
+    AGENT_UNREGISTERED = "agent_unregistered"
+    AGENT_STATE_CHANGED = "agent_state_changed"
+    QUEUE_CREATED = "queue_created"
+    QUEUE_CHANGED = "queue_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened and was committed."""
+
+    number: int
+    """Its place in the log: 1, 2, 3, ... in the order of the commits, without a gap."""
+
+    at: float
+    """Seconds since the epoch, UTC."""
+
+    type: EventType
+
+    call_id: str | None
+    """The id of the customer's call that it belongs to."""
+
+    queue: str | None
+    """The queue's name."""
+
+    agent: str | None
+    """The agent's name."""
+
+    payload: Mapping[str, JSON]
+    """What else is to be known, by name."""

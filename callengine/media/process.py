@@ -1,0 +1,194 @@
+"""Starting the media process, watching it, starting it again when it dies, and ending it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+from loguru import logger
+
+from callengine import greenlets
+from callengine.errors import MediaError, MediaUnavailable
+from callengine.media import control
+
+_TRY_SECONDS = 0.05
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class MediaProcess:
+    """The media process behind `socket_path`: one that is alive there, or a child started with `command`.
+
+    A child has a session of its own: what ends this process does not end it. `start_seconds` bounds the wait
+    for its first answer, `stop_seconds` the wait for an orderly end. `on_restart` is called, in the watching
+    greenlet, once a new process answers in place of one that died; all legs of the old one are gone then.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        socket_path: str,
+        start_seconds: float = 10.0,
+        stop_seconds: float = 5.0,
+        on_restart: Callable[[], None] | None = None,
+    ) -> None:
+        self._command = tuple(command)
+        self._path = socket_path
+        self._start_seconds = start_seconds
+        self._stop_seconds = stop_seconds
+        self._on_restart = on_restart
+        self._child: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket | None = None
+        self._stopping = Event()
+        self._group = Group()
+        self.pid = 0
+        """The media process's id; another after a restart."""
+
+    def start(self) -> None:
+        """Find or start the process, wait until it answers, and watch it; raises MediaUnavailable."""
+        self._begin()
+        greenlets.spawn("media_watch", self._watch, owner=self._group)
+
+    def stop(self) -> None:
+        """End the process: SIGTERM, and SIGKILL if it is still there after `stop_seconds`."""
+        self._stopping.set()
+        self._signal(signal.SIGTERM)
+        if not self._group.join(timeout=self._stop_seconds):
+            logger.warning("the media process {} does not end by itself", self.pid)
+            self._signal(signal.SIGKILL)
+            self._group.join()
+
+    def _begin(self) -> None:
+        if not self._is_alive():
+            self._end_child()
+            self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            self._line = self._wait_for_answer()
+        except MediaError:
+            self._end_child()
+            raise
+        self.pid = _peer(self._line)
+
+    def _is_alive(self) -> bool:
+        try:
+            _connect(self._path).close()
+        except OSError:
+            return False
+        return True
+
+    def _wait_for_answer(self) -> socket.socket:
+        """A connection over which the process has answered."""
+        give_up = time.monotonic() + self._start_seconds
+        while True:
+            if self._child is not None and self._child.poll() is not None:
+                raise MediaUnavailable(f"the media process ended with exit code {self._child.returncode}")
+            left = give_up - time.monotonic()
+            if left <= 0:
+                raise MediaUnavailable(
+                    f"no media process answers on {self._path} within {self._start_seconds} s"
+                )
+            try:
+                return _ask(self._path, left)
+            except OSError:
+                gevent.sleep(_TRY_SECONDS)
+
+    def _watch(self) -> None:
+        """Wait for the end of the process again and again, each time starting another."""
+        while self._line is not None:
+            _wait_for_end(self._line)
+            self._line.close()
+            self._line = None
+            self._reap()
+            if self._stopping.is_set():
+                return
+            logger.warning("the media process {} has died; starting another", self.pid)
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            try:
+                self._begin()
+            except (MediaError, OSError) as error:
+                logger.error("the media process cannot be started again: {}", error)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                continue
+            if self._stopping.is_set():
+                self._signal(signal.SIGTERM)
+            elif self._on_restart is not None:
+                self._on_restart()
+            return
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process, as long as the connection shows that the id is still its own."""
+        if self._line is not None:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                pass
+
+    def _end_child(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._reap()
+
+    def _reap(self) -> None:
+        """Take the exit code of a child that has ended; one that only dropped us stays our child."""
+        if self._child is not None:
+            try:
+                self._child.wait(self._stop_seconds)
+            except subprocess.TimeoutExpired:
+                return
+            self._child = None
+
+
+def _connect(path: str) -> socket.socket:
+    connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connecting.connect(path)
+    except OSError:
+        connecting.close()
+        raise
+    return connecting
+
+
+def _ask(path: str, seconds: float) -> socket.socket:
+    """A connection that has answered a request; raises OSError if none does within `seconds`."""
+    connected = _connect(path)
+    try:
+        connected.settimeout(seconds)
+        connected.sendall(control.write_request(1, "totals", {}))
+        while not (answer := connected.recv(4096)).endswith(b"\n"):
+            if not answer:
+                raise ConnectionResetError("the media process went away")
+        connected.settimeout(None)
+    except OSError:
+        connected.close()
+        raise
+    return connected
+
+
+def _wait_for_end(connected: socket.socket) -> None:
+    try:
+        while connected.recv(4096):
+            pass
+    except OSError:
+        pass
+
+
+def _peer(connected: socket.socket) -> int:
+    """The id of the process at the other end of a Unix socket (unix(7), SO_PEERCRED)."""
+    layout = struct.Struct("3i")
+    credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size)
+    pid: int = layout.unpack(credentials)[0]
+    return pid

@@ -1,0 +1,295 @@
+"""A confirmed INVITE dialog, waited upon in blocking style: hang up, be hung up on, change the media.
+
+`IncomingSession` and `OutgoingSession` are sessions that begin with an INVITE; `restore` takes one up from
+stored facts alone. Example:
+
+    session = restore(endpoint, facts, flow, contact=endpoint.contact("support"))
+    try:
+        session.wait(goodbye, timeout=60.0)  # True; False after the timeout; or raises HungUp
+    finally:
+        session.hang_up(timeout=15.0, attempts=3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import gevent
+from gevent.event import AsyncResult, Event
+
+from callengine.errors import SessionError
+from callengine.sip.acceptance import Acceptance
+from callengine.sip.dialog import Dialog, DialogFacts, contact_uri
+from callengine.sip.dialog_end import DialogEnd
+from callengine.sip.endpoint import Endpoint
+from callengine.sip.flow import Flow
+from callengine.sip.message import Request, Response
+from callengine.sip.next_hop import way_back, way_on
+from callengine.sip.server_transaction import ServerTransaction
+
+OnOffer = Callable[[bytes], tuple[int, bytes]]
+"""Takes the SDP offered within the dialog; returns the status and, with 200, the SDP of the answer."""
+
+HeaderLines = tuple[tuple[str, str], ...]
+
+SDP = "application/sdp"
+
+
+class Session(DialogEnd):
+    """One dialog of ours. Bodies are bytes of SDP; an empty one stands for none."""
+
+    def __init__(self, endpoint: Endpoint, flow: Flow, *, contact: str) -> None:
+        """`contact` is our URI for this dialog, `flow` the way to the other end."""
+        super().__init__(endpoint, flow)
+        self.contact = contact
+        self.confirmed = Event()
+        """Set when the 2xx to the INVITE is acknowledged: the session is up."""
+        self.local_body = b""
+        """The SDP that we gave last."""
+        self.remote_body = b""
+        """The SDP that they gave last."""
+        self.on_offer: OnOffer | None = None
+        """Called in the dialog's greenlet, may wait. Unless set, only a repeated offer is answered again."""
+        self._acceptances: dict[int, Acceptance] = {}
+        self._acks: dict[int, tuple[bytes, Flow]] = {}
+        self._is_leaving = False
+        self._is_inviting = False
+
+    def begin(self) -> None:
+        """Have the endpoint bring what comes for this dialog, and take it."""
+        self.endpoint.adopt(self._key(), self)
+        self._begin_dialog()
+
+    # Ending
+
+    def hang_up(self, *, reason: str | None = None, timeout: float = 15.0, attempts: int = 3) -> bool:
+        """End the session and wait until the other end has confirmed it; True if so, or if it ended before.
+
+        Sends BYE, with `reason` as its Reason header (RFC 3326). If no final response comes for `timeout`
+        seconds it is sent again with the next CSeq, `attempts` times in all. Any final response confirms, 481
+        and 408 included (RFC 3261 15.1.1); 500 may mean that our CSeq is too low, so it is raised once.
+        """
+        if not self._is_leaving and not self.ended.is_set():
+            self._is_leaving = True
+            self._leave(reason, timeout, attempts)
+        self.ended.wait()
+        return self.end_cause != "unconfirmed"
+
+    def _leave(self, reason: str | None, timeout: float, attempts: int) -> None:
+        is_confirmed = False
+        try:
+            is_confirmed = self._say_bye(reason, timeout, attempts)
+        finally:
+            self._end("local", "bye" if is_confirmed else "unconfirmed")
+
+    def _say_bye(self, reason: str | None, timeout: float, attempts: int) -> bool:
+        may_raise_cseq = True
+        while attempts > 0:
+            status = self._try_bye(reason, timeout)
+            if status == 500 and may_raise_cseq:
+                self._established().raise_cseq()
+                may_raise_cseq = False
+                continue
+            if status is not None or self.ended.is_set():
+                return True
+            attempts -= 1
+        return False
+
+    def _try_bye(self, reason: str | None, timeout: float) -> int | None:
+        """The status of the final response to one BYE; None without one, or when the other end's BYE came."""
+        outcome: AsyncResult[Any] = AsyncResult()
+
+        def take(response: Response) -> None:
+            if response.status >= 200:
+                outcome.set(response.status)
+
+        bye = self._bye(self._established(), reason)
+        transaction = self.endpoint.send_request(
+            bye, self.flow, on_response=take, on_failure=lambda _: outcome.set(None)
+        )
+        gevent.wait([outcome, self.ended], timeout=timeout, count=1)
+        if not outcome.ready() and not self.ended.is_set():
+            transaction.abandon()
+        status: int | None = outcome.value
+        return status
+
+    def _bye(self, dialog: Dialog, reason: str | None = None) -> Request:
+        bye = dialog.next_request("BYE")
+        bye.headers.add("User-Agent", self.endpoint.user_agent)
+        if reason is not None:
+            bye.headers.add("Reason", reason)
+        return bye
+
+    def _send_bye(self, dialog: Dialog, flow: Flow) -> None:
+        """A BYE whose answer nobody waits for; its transaction repeats it."""
+        self.endpoint.send_request(self._bye(dialog), flow, on_response=_ignore, on_failure=_ignore)
+
+    def _release(self) -> None:
+        for acceptance in self._acceptances.values():
+            acceptance.stop()
+        self._acceptances.clear()
+
+    # Our requests within the dialog
+
+    def reinvite(self, body: bytes) -> Response:
+        """Offer the other end a new session description, and wait for its final response, which is ACKed.
+
+        On 2xx `local_body` and `remote_body` are the new ones, else all stays as it was; 481 and 408 end
+        the session (RFC 3261 14.1). After 491 it is up to the caller to try again. Raises RequestTimedOut,
+        HungUp, or SessionError when this is not the moment.
+        """
+        if self._is_inviting or self._is_leaving or not self.confirmed.is_set():
+            raise SessionError("the session cannot be changed at this moment")
+        self._is_inviting = True
+        try:
+            response = self._offer(body)
+        finally:
+            self._is_inviting = False
+        if response.status < 300:
+            self.local_body, self.remote_body = body, response.body
+        elif response.status in (408, 481):
+            self._end("remote", "gone")
+        return response
+
+    def _offer(self, body: bytes) -> Response:
+        dialog = self._established()
+        invite = dialog.next_request("INVITE")
+        for name, value in self._describe(body):
+            invite.headers.add(name, value)
+        invite.body = body
+        outcome: AsyncResult[Any] = AsyncResult()
+
+        def take(response: Response) -> None:
+            if 200 <= response.status < 300:
+                self._refresh(response)
+                self._acknowledge(response.cseq.number)
+            if response.status >= 200 and not outcome.ready():
+                outcome.set(response)
+
+        self.endpoint.send_request(invite, self.flow, on_response=take, on_failure=outcome.set_exception)
+        self.wait(outcome)
+        return cast(Response, outcome.get())
+
+    def _describe(self, body: bytes) -> HeaderLines:
+        """The headers that go with an INVITE of ours, or with the 2xx to one of theirs."""
+        lines = (("Contact", f"<{self.contact}>"), self.endpoint.screening.allow)
+        return (*lines, ("Content-Type", SDP)) if body else lines
+
+    def _refresh(self, response: Response) -> None:
+        """The 2xx to a re-INVITE may tell of a new remote target (RFC 3261 12.2.1.2)."""
+        dialog = self._established()
+        known_uri = str(dialog.next_hop)
+        if response.cseq.number not in self._acks and response.contacts:
+            dialog.remote_target = contact_uri(response)
+            self.flow = way_on(dialog, known_uri=known_uri, known=self.flow)
+
+    def _acknowledge(self, cseq: int, headers: HeaderLines = ()) -> None:
+        """Send the ACK of a 2xx to the INVITE with this number; every repetition gets the same bytes."""
+        if cseq not in self._acks:
+            ack = self._established().ack_for(cseq)
+            for name, value in headers:
+                ack.headers.add(name, value)
+            self.endpoint.add_via(ack, self.flow)
+            self._acks[cseq] = ack.serialise(), self.flow
+        self.endpoint.send(*self._acks[cseq])
+
+    # What comes within the dialog: the first two run in the receiving greenlet
+
+    def receive_ack(self, ack: Request) -> None:
+        """The ACK of one of our 2xx, which need not be repeated any more."""
+        acceptance = self._acceptances.pop(ack.cseq.number, None)
+        if acceptance is not None:
+            acceptance.stop()
+            self.remote_body = ack.body or self.remote_body
+            self.confirmed.set()
+
+    def receive_stray_response(self, response: Response) -> None:
+        """A 2xx to an INVITE that no transaction remembers, of before a restart: ACK it, so that it ends."""
+        is_answer = response.cseq.method == "INVITE" and 200 <= response.status < 300
+        if is_answer and self.confirmed.is_set() and response.to.tag == self._established().remote_tag:
+            self._acknowledge(response.cseq.number)
+
+    def _take(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        is_in_order = self._established().accepts(request)
+        if request.method == "BYE":
+            transaction.answer(200)
+            self._end("remote", "bye")
+        elif self._is_leaving or self.ended.is_set():
+            transaction.answer(481)
+        elif not is_in_order:
+            transaction.answer(500)
+        elif request.method == "INVITE":
+            self._take_offer(transaction)
+        elif request.method == "OPTIONS":
+            self.endpoint.answer_options(transaction)
+        else:
+            transaction.answer(405, headers=[self.endpoint.screening.allow])
+
+    def _take_offer(self, transaction: ServerTransaction) -> None:
+        """A re-INVITE (RFC 3261 14.2); one without SDP asks for our offer, which the ACK then answers."""
+        if self._is_inviting:
+            transaction.answer(491)
+            return
+        if not self.confirmed.is_set():
+            transaction.answer(500, headers=[("Retry-After", "1")])
+            return
+        offer = transaction.request.body
+        target = contact_uri(transaction.request)
+        status, body = self._answer_offer(offer)
+        if self.ended.is_set() or status >= 300:
+            transaction.answer(481 if self.ended.is_set() else status)
+            return
+        dialog = self._established()
+        dialog.remote_target = target
+        self.flow = way_back(transaction.request, transaction.source, dialog)
+        self.remote_body = offer or self.remote_body
+        self._accept(transaction, body)
+
+    def _answer_offer(self, offer: bytes) -> tuple[int, bytes]:
+        if not offer:
+            return 200, self.local_body
+        if self.on_offer is not None:
+            return self.on_offer(offer)
+        return (200, self.local_body) if self.local_body and offer == self.remote_body else (488, b"")
+
+    def _accept(self, transaction: ServerTransaction, body: bytes, headers: HeaderLines = ()) -> None:
+        """Answer an INVITE with 200, repeated until the ACK comes (RFC 3261 13.3.1.4)."""
+        self.local_body = body
+        transaction.answer(200, headers=(*self._describe(body), *headers), body=body)
+        acceptance = self.endpoint.accept(transaction, on_unacknowledged=self._give_up)
+        self._acceptances[acceptance.cseq] = acceptance
+
+    def _give_up(self) -> None:
+        """Nobody has ACKed for 64*T1: BYE, and the session is over (RFC 3261 13.3.1.4)."""
+        if not self.ended.is_set():
+            self._send_bye(self._established(), self.flow)
+            self._end("timeout", "no_ack")
+
+
+def restore(
+    endpoint: Endpoint,
+    facts: DialogFacts,
+    flow: Flow,
+    *,
+    contact: str,
+    local_body: bytes = b"",
+    remote_body: bytes = b"",
+) -> Session:
+    """Take up a confirmed session from stored facts alone; nothing is sent.
+
+    Our CSeq jumps by a block, since the stored number may be older than the latest that was used. It can send
+    BYE and re-INVITE, and answers both. `flow` is the way as it was stored, the bodies the last SDP each way.
+    """
+    session = Session(endpoint, flow, contact=contact)
+    session.dialog = Dialog.from_facts(facts)
+    session.dialog.raise_cseq()
+    session.local_body, session.remote_body = local_body, remote_body
+    session.confirmed.set()
+    session.begin()
+    return session
+
+
+def _ignore(_: object) -> None:
+    """Nobody waits for this."""

@@ -1,0 +1,170 @@
+"""All transactions of an endpoint: to which of them a message belongs (RFC 3261 17)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from callengine.errors import SessionError
+from callengine.sip.client_transaction import (
+    ClientKey,
+    ClientTransaction,
+    InviteClientTransaction,
+    OtherClientTransaction,
+)
+from callengine.sip.counts import SipCounts
+from callengine.sip.flow import Flow
+from callengine.sip.matching import MergeKey, ServerKey, merge_key, server_key, take_source
+from callengine.sip.message import Request, Response
+from callengine.sip.server_transaction import (
+    InviteServerTransaction,
+    OtherServerTransaction,
+    ServerTransaction,
+)
+from callengine.sip.state_machine import Surroundings
+from callengine.sip.timer_queue import TimerQueue
+from callengine.sip.timers import Timers
+
+__all__ = ["ClientTransaction", "ServerTransaction", "TransactionLayer"]
+
+
+class TransactionLayer:
+    """Matches messages with transactions, and makes them.
+
+    Nothing here waits: it is fed with messages and told the time, sends by `send` and tells by callbacks.
+    Repetitions, the ACK of a refusal, CANCEL (200 or 481) and merged requests (482) are dealt with here.
+    """
+
+    def __init__(
+        self,
+        *,
+        send: Callable[[bytes, Flow], bool],
+        timers: Timers,
+        queue: TimerQueue,
+        now: Callable[[], float],
+        counts: SipCounts,
+        on_request: Callable[[ServerTransaction], None],
+        on_ack: Callable[[Request, Flow], None],
+        on_stray_response: Callable[[Response, Flow], None],
+    ) -> None:
+        """`on_request` gets each new request but ACK and CANCEL, `on_ack` each ACK of a 2xx.
+
+        `send` returns False for what cannot be sent at all.
+        """
+        self._counts = counts
+        self._around = Surroundings(send, timers, queue, now, counts)
+        self._on_request = on_request
+        self._on_ack = on_ack
+        self._on_stray_response = on_stray_response
+        self._clients: dict[ClientKey, ClientTransaction] = {}
+        self._servers: dict[ServerKey, ServerTransaction] = {}
+        self._merged: dict[MergeKey, ServerTransaction] = {}
+
+    def count(self) -> int:
+        """How many transactions there are, those included which only wait for stray repetitions."""
+        return len(self._clients) + len(self._servers)
+
+    def request(
+        self,
+        request: Request,
+        flow: Flow,
+        *,
+        branch: str,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[SessionError], None],
+    ) -> ClientTransaction:
+        """Send a request whose topmost Via has `branch`. An ACK of a 2xx is none of these: just send it."""
+        kind = InviteClientTransaction if request.method == "INVITE" else OtherClientTransaction
+        key = (branch, request.method)
+        transaction = self._clients[key] = kind(
+            self._around,
+            request,
+            flow,
+            key=key,
+            on_response=on_response,
+            on_failure=on_failure,
+            on_terminated=self._forget_client,
+            cancel_with=self._send_cancel,
+        )
+        return transaction
+
+    def receive(self, message: Request | Response, flow: Flow) -> None:
+        """Take a message that came over `flow`."""
+        if isinstance(message, Response):
+            self._receive_response(message, flow)
+        else:
+            self._receive_request(message, flow)
+
+    def _receive_response(self, response: Response, flow: Flow) -> None:
+        branch = response.via.branch
+        transaction = self._clients.get((branch, response.cseq.method)) if branch else None
+        if transaction is not None:
+            transaction.receive(response)
+        else:
+            self._counts.stray_responses += 1
+            self._on_stray_response(response, flow)
+
+    def _receive_request(self, request: Request, flow: Flow) -> None:
+        method = request.method
+        via = request.via
+        key = server_key(request, via, method="INVITE" if method == "ACK" else method)
+        known = self._servers.get(key)
+        if known is not None:
+            known.receive(request)
+        elif method == "ACK":
+            self._on_ack(request, flow)
+        elif method == "CANCEL":
+            invite = self._servers.get(server_key(request, via, method="INVITE"))
+            self._take_cancel(self._serve(request, flow, key), invite)
+        else:
+            self._take_new(request, flow, key)
+
+    def _take_new(self, request: Request, flow: Flow, key: ServerKey) -> None:
+        if request.to.tag is not None:
+            self._on_request(self._serve(request, flow, key))
+            return
+        copies = merge_key(request)
+        is_copy = copies in self._merged
+        transaction = self._serve(request, flow, key)
+        if is_copy:
+            transaction.answer(482)
+            return
+        transaction.merge_key = copies
+        self._merged[copies] = transaction
+        self._on_request(transaction)
+
+    def _take_cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None) -> None:
+        if invite is None:
+            transaction.answer(481)
+            return
+        transaction.to_tag = invite.to_tag
+        transaction.answer(200)
+        invite.cancel()
+
+    def _serve(self, request: Request, source: Flow, key: ServerKey) -> ServerTransaction:
+        flow = take_source(request, source)
+        kind = InviteServerTransaction if request.method == "INVITE" else OtherServerTransaction
+        transaction = self._servers[key] = kind(
+            self._around,
+            request,
+            source=source,
+            flow=flow,
+            key=key,
+            on_terminated=self._forget_server,
+            pass_ack=self._on_ack,
+        )
+        return transaction
+
+    def _send_cancel(self, cancel: Request, flow: Flow, branch: str) -> None:
+        self.request(cancel, flow, branch=branch, on_response=_ignore, on_failure=_ignore)
+
+    def _forget_client(self, transaction: ClientTransaction) -> None:
+        self._clients.pop(transaction.key, None)
+
+    def _forget_server(self, transaction: ServerTransaction) -> None:
+        self._servers.pop(transaction.key, None)
+        if transaction.merge_key is not None:
+            self._merged.pop(transaction.merge_key, None)
+
+
+def _ignore(_: object) -> None:
+    """Of a CANCEL's answer nothing follows: the INVITE has its own (RFC 3261 9.1)."""

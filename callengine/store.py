@@ -1,0 +1,59 @@
+"""Opens the database that the settings name: for the service, and for the command line beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from sqlalchemy import Engine
+
+from callengine.config import Settings
+from callengine.db import schema
+from callengine.db.committer import Committer
+from callengine.db.engine import make_engine
+from callengine.db.repositories.queues import QueueDefinition, sync_from_settings
+
+
+def open_engine(settings: Settings) -> Engine:
+    """An engine for the database, which must have the newest schema; raises `DatabaseError`."""
+    database = settings.database
+    schema.require_head(database.url)
+    return make_engine(
+        database.url,
+        max_connections=database.max_connections,
+        connection_timeout_seconds=database.connection_timeout_seconds,
+        pool_idle_timeout_seconds=database.pool_idle_timeout_seconds,
+        enable_wal_mode=database.enable_wal_mode,
+        enable_foreign_keys=database.enable_foreign_keys,
+    )
+
+
+def store_queues(committer: Committer, settings: Settings) -> None:
+    """Bring the queues that the settings define into the database; raises `SettingsError`."""
+    definitions = [
+        QueueDefinition(
+            name=name,
+            strategy=queue.strategy,
+            capacity=queue.capacity,
+            max_wait_time_seconds=queue.max_wait_time_seconds,
+            ring_timeout_seconds=queue.ring_timeout_seconds,
+            wrap_up_seconds=queue.wrap_up_seconds,
+        )
+        for name, queue in settings.queues.items()
+    ]
+    committer.commit(partial(sync_from_settings, definitions=definitions))
+
+
+@contextmanager
+def offline(settings: Settings) -> Iterator[Committer]:
+    """A committer on the database while no service runs, the queues of the settings stored."""
+    engine = open_engine(settings)
+    committer = Committer(engine)
+    committer.start()
+    try:
+        store_queues(committer, settings)
+        yield committer
+    finally:
+        committer.stop()
+        engine.dispose()

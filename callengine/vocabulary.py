@@ -1,0 +1,97 @@
+"""The words that everybody shares: the states and roles of calls, legs, agents, entries and offers.
+
+Their meaning is the field's own; every one of them is a word in the database, the events, the API and the
+metrics alike, so a value here is spelled as it is stored.
+"""
+
+from enum import StrEnum
+
+
+class AgentState(StrEnum):
+    """What an agent is doing; the changes that are allowed stand in `callcenter.agents`."""
+
+    OFFLINE = "offline"
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    BUSY = "busy"
+    WRAP_UP = "wrap_up"
+    PAUSED = "paused"
+
+
+class CallState(StrEnum):
+    """Where a customer's call is on its way."""
+
+    ARRIVED = "arrived"
+    QUEUED = "queued"
+    OFFERED = "offered"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+class EntryState(StrEnum):
+    """A caller's place in a queue."""
+
+    WAITING = "waiting"
+    OFFERED = "offered"
+    CONNECTED = "connected"
+    ABANDONED = "abandoned"
+    TIMED_OUT = "timed_out"
+    REJECTED = "rejected"
+
+
+class OfferState(StrEnum):
+    """What became of one call offered to one agent."""
+
+    RINGING = "ringing"
+    CONNECTED = "connected"
+    ENDED = "ended"
+    REJECTED = "rejected"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    UNREACHABLE = "unreachable"
+    WITHDRAWN = "withdrawn"
+
+
+class LegState(StrEnum):
+    """One dialog of ours with one phone.
+
+    `inviting`: an INVITE is out (or in) and has no final answer. `ending`: our BYE is due or out, and the
+    phone has not confirmed it.
+    """
+
+    INVITING = "inviting"
+    CONNECTED = "connected"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class LegRole(StrEnum):
+    """Whose phone a leg leads to."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+
+
+class LegDirection(StrEnum):
+    """Who sent the INVITE: `incoming` is theirs, `outgoing` is ours."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+class Disposition(StrEnum):
+    """How a customer's call ended, for the record."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    TIMED_OUT = "timed_out"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class Party(StrEnum):
+    """Who hung up."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    SYSTEM = "system"

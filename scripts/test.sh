@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Sets everything up and runs the tests: scripts/test.sh [SUITE] [--long]
+#
+# SUITE is pure, gevent, e2e, or a directory or file below tests/; without one, the checks and all three run.
+# --long adds the tests that take minutes. Exit codes: 0 good, 1 failed, 2 wrong use or something is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+suite=all
+long=()
+for argument in "$@"; do
+    case $argument in
+    --long) long=(-m "") ;;
+    -h | --help)
+        sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    pure | gevent | e2e) suite=tests/$argument ;;
+    *)
+        suite=${argument%/}
+        if [ ! -e "$suite" ] || [[ $suite != tests/* ]]; then
+            echo "There is no suite $argument: it is pure, gevent, e2e, or a directory below tests/." >&2
+            exit 2
+        fi
+        ;;
+    esac
+done
+
+SETUP_EXTRAS=dev
+source scripts/setup.sh
+
+pure() { "$PYTHON" -m pytest -q "${long[@]}" "$@"; }
+patched() { "$PYTHON" -m gevent.monkey --module pytest -q "${long[@]}" "$@"; }
+
+run() {
+    case $1 in
+    tests/pure*) pure "$1" ;;
+    tests/gevent*)
+        needs_programs initdb:postgresql
+        patched "$1"
+        ;;
+    tests/e2e*)
+        needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump
+        if [ "$1" = tests/e2e ]; then
+            scripts/run_e2e.sh "${long[@]}"
+        else
+            pure "$1"
+        fi
+        ;;
+    *)
+        echo "tests below $1 cannot be run: name tests/pure, tests/gevent or tests/e2e." >&2
+        exit 2
+        ;;
+    esac
+}
+
+if [ "$suite" != all ]; then
+    run "$suite"
+    exit
+fi
+
+needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump initdb:postgresql
+scripts/check.sh
+run tests/pure
+run tests/gevent
+run tests/e2e

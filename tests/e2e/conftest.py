@@ -1,0 +1,24 @@
+"""What all end-to-end tests share: a line with the result, printed after everything else."""
+
+from __future__ import annotations
+
+import pytest
+
+RESULT_LINES = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for the lines."""
+    config.stash[RESULT_LINES] = []
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Print them below pytest's own summary, so that the last line is the result."""
+    for line in config.stash.get(RESULT_LINES, []):
+        print(line)
+
+
+@pytest.fixture(scope="session")
+def result_lines(pytestconfig: pytest.Config) -> list[str]:
+    """A test adds what is to be said at the very end."""
+    return pytestconfig.stash[RESULT_LINES]

@@ -1,0 +1,226 @@
+"""The real call center in a directory of its own: started, asked, looked at from outside, ended.
+
+Nothing of it is imported: it is the command `callengine` with a fresh database, free ports and settings by
+environment variables, and what is known of it is what anybody could see: its status, its records, its log,
+its processes' files and sockets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.ports import free_tcp_port, free_udp_port, free_udp_range
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "e2e-secret"
+_TROUBLE = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|Traceback")
+
+
+class Service:
+    """A private `callengine serve`; use it in a `with` block, which ends what it started."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        agents: Sequence[str] = ("alice", "bob"),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`settings` are further variables without their prefix, such as `QUEUES__SUPPORT__CAPACITY`."""
+        self.directory = directory
+        self.agents = agents
+        self.sip_port = free_udp_port()
+        self.api_port = free_tcp_port()
+        self.database = directory / "call_center.db"
+        self.log = directory / "callengine.log"
+        first, last = free_udp_range(200)
+        own = {
+            "GENERAL__DOMAIN": "127.0.0.1",
+            "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
+            "SIP__PORT": str(self.sip_port),
+            "API__PORT": str(self.api_port),
+            "DATABASE__URL": f"sqlite:///{self.database}",
+            "MEDIA__PORT_FIRST": str(first),
+            "MEDIA__PORT_LAST": str(last),
+            "SECURITY__OPEN_INBOUND": "true",
+            "LOG__FILE": str(self.log),
+        }
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
+        prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **(settings or {})}.items()}
+        self.environment = inherited | prefixed | {"CALLENGINE_ENV": "testing", "PYTHONPATH": str(ROOT)}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.worker_pids: list[int] = []
+
+    @property
+    def server(self) -> str:
+        """Where SIP is spoken, `HOST:PORT`."""
+        return f"127.0.0.1:{self.sip_port}"
+
+    @property
+    def pid(self) -> int:
+        """The process of `serve`."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def pids(self) -> list[int]:
+        """Its processes: `serve`, then those that it started."""
+        return [self.pid, *self.worker_pids]
+
+    def __enter__(self) -> Service:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.command("db", "upgrade")
+        for agent in self.agents:
+            self.command("agents", "add", agent, "--password", PASSWORD, "--queue", "support")
+        self.serve()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+        for pid in self.worker_pids:
+            end_process(pid)
+
+    def serve(self, timeout: float = 20.0) -> None:
+        """Start `serve` and wait until it is ready; raises RuntimeError with its output if it never is."""
+        output = (self.directory / "serve.out").open("ab")
+        with output:
+            self._process = subprocess.Popen(
+                _command("serve"),
+                cwd=self.directory,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        if not until(self._is_ready, timeout):
+            self.stop()
+            raise RuntimeError(f"serve is not ready: {self.output()}")
+        self.worker_pids = children(self.pid)
+
+    def stop(self, timeout: float = 20.0) -> int | None:
+        """End it orderly (SIGTERM), by force after `timeout` seconds; gives its exit code."""
+        if self._process is None:
+            return None
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def kill(self) -> None:
+        """End `serve` alone as a crash would (SIGKILL)."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def command(self, *arguments: str) -> str:
+        """Run `callengine ...` with the same settings; gives its output, raises RuntimeError if it fails."""
+        done = subprocess.run(
+            _command(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"callengine {' '.join(arguments)}: {done.stderr}{done.stdout}{self.output()}")
+        return done.stdout
+
+    def status(self) -> dict[str, Any]:
+        """The document of `callengine status --json`."""
+        document: dict[str, Any] = json.loads(self.command("status", "--json"))
+        return document
+
+    def trouble(self) -> list[str]:
+        """The lines of its log and output that warn, or tell of an error."""
+        text = self.output() + (self.log.read_text(encoding="utf-8") if self.log.exists() else "")
+        return [line for line in text.splitlines() if _TROUBLE.search(line)]
+
+    def output(self) -> str:
+        """What `serve` has printed."""
+        path = self.directory / "serve.out"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query on its database, read only."""
+        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as database:
+            database.row_factory = sqlite3.Row
+            found = [dict(row) for row in database.execute(query)]
+        database.close()
+        return found
+
+    def _is_ready(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            raise RuntimeError(f"serve ended: {self.output()}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.api_port}/ready", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "callengine", *arguments]
+
+
+def until(condition: Callable[[], bool], timeout: float, pause: float = 0.1) -> bool:
+    """Whether the condition came true before `timeout` seconds were over."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started and that still live."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += map(int, (task / "children").read_text(encoding="ascii").split())
+    return sorted(found)
+
+
+def open_files(pid: int) -> int:
+    """How many file descriptors a process holds."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def udp_sockets(pids: Sequence[int]) -> int:
+    """How many UDP sockets these processes hold, as `ss` tells it."""
+    lines = subprocess.run(["ss", "-ulnpH"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return sum(any(f"pid={pid}," in line for pid in pids) for line in lines)
+
+
+def end_process(pid: int, timeout: float = 10.0) -> None:
+    """End a process that may live on without the one that started it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not is_alive(pid):
+            return
+        os.kill(pid, number)
+        until(lambda: not is_alive(pid), timeout)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

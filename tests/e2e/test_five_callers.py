@@ -1,0 +1,241 @@
+"""Five callers at once and two agents: who talks with whom, what each hears, and what is left behind.
+
+The shift runs once; each test looks at one side of it. Everybody's tone is their own, so that what sounds at
+an end names who was connected to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import tones
+from tests.e2e.capture import capture
+from tests.e2e.held import Held
+from tests.e2e.phone import Event, Phone
+from tests.e2e.records import CallRecord, read_records
+from tests.e2e.rtp_peer import RtpPeer, RtpPeers, is_unbroken, longest_gap
+from tests.e2e.service import Service, until
+from tests.e2e.sipp import Caller, Sipp, SippResult
+
+CALLER_TONES = {"5551": 450, "5552": 550, "5553": 650, "5554": 750, "5555": 850}
+AGENT_TONES = {"alice": 1100, "bob": 1500}
+ALL_TONES = {**CALLER_TONES, **AGENT_TONES}
+ANSWER_AFTER = 0.3
+TALK_SECONDS = {"alice": 2.0, "bob": 2.4}
+"""Different, so that it is certain who is free first, and alice has the odd call."""
+EXACT = 0.1
+"""In seconds: how near a record has to be to what was seen from outside."""
+LONGEST_GAP = 0.06
+SWITCH = 0.1
+"""In seconds: what is cut from both ends of a talk before it is judged which tones sound in it."""
+GIVEN_BACK_WITHIN = 40.0
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """All that was seen of it."""
+
+    sipp: SippResult
+    peers: dict[str, RtpPeer]
+    events: dict[str, list[Event]]
+    records: list[CallRecord]
+    before: Held
+    after: Held
+    retransmissions: int
+    trouble: list[str]
+
+    def talks(self) -> list[Talk]:
+        """Every call record beside what its agent's phone told of it."""
+        return [Talk(record, self._told(record)) for record in self.records]
+
+    def _told(self, record: CallRecord) -> dict[str, Event]:
+        """The events of the phone's call from that caller, by their names."""
+        events = self.events[record.agent or ""]
+        offered = next(
+            event
+            for event in events
+            if event["event"] == "incoming_call" and f"sip:{record.caller_number}@" in event["from"]
+        )
+        return {event["event"]: event for event in events if event.get("call_id") == offered["call_id"]}
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One caller with one agent."""
+
+    record: CallRecord
+    told: dict[str, Event]
+
+    @property
+    def caller(self) -> str:
+        """The caller's number."""
+        return self.record.caller_number or ""
+
+    @property
+    def call_number(self) -> int:
+        """Which of SIPp's calls it is, from 1."""
+        return list(CALLER_TONES).index(self.caller) + 1
+
+    @property
+    def agent(self) -> str:
+        """The agent's name."""
+        return self.record.agent or ""
+
+    def times(self) -> tuple[float, float]:
+        """From when to when they talked, by the record."""
+        assert self.record.connected_at is not None
+        assert self.record.ended_at is not None
+        return self.record.connected_at, self.record.ended_at
+
+
+def _phone(name: str, service: Service, directory: Path) -> Phone:
+    return Phone(
+        name,
+        *("--play", f"tone:{AGENT_TONES[name]}", "--record", str(directory / f"{name}.wav")),
+        *("--answer-after", str(ANSWER_AFTER), "--hang-up-after", str(TALK_SECONDS[name])),
+        server=service.server,
+    )
+
+
+def _given_back(service: Service, before: Held) -> Held:
+    """What the service holds when it is as before, or at the latest when the time for that is over."""
+    seen: list[Held] = []
+
+    def is_as_before() -> bool:
+        seen.append(Held.by(service))
+        return seen[-1] == before
+
+    until(is_as_before, GIVEN_BACK_WITHIN, pause=1.0)
+    return seen[-1]
+
+
+@pytest.fixture(scope="module")
+def shift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
+    """Run it: both agents sign on, all five call in the same moment, the agents hang up."""
+    directory = tmp_path_factory.mktemp("shift")
+    with ExitStack() as stack:
+        service = stack.enter_context(Service(directory / "service"))
+        unused = service.status()
+        phones = {name: stack.enter_context(_phone(name, service, directory)) for name in AGENT_TONES}
+        for phone in phones.values():
+            phone.wait_for("registered")
+        before = Held.by(service).with_transactions(unused["transactions"])
+        stack.enter_context(capture())
+        peers = dict(zip(CALLER_TONES, stack.enter_context(RtpPeers(CALLER_TONES.values())).peers))
+        callers = [Caller(number, peer.port) for number, peer in peers.items()]
+        sipp = Sipp(directory / "sipp", server=service.server, callers=callers).wait()
+        after = _given_back(service, before)
+        yield Shift(
+            sipp=sipp,
+            peers=peers,
+            events={name: list(phone.events) for name, phone in phones.items()},
+            records=read_records(service),
+            before=before,
+            after=after,
+            retransmissions=service.status()["retransmissions"],
+            trouble=service.trouble(),
+        )
+
+
+def _calls_of(shift: Shift) -> Counter[str]:
+    """How many calls each agent's phone had, by what the phones told."""
+    return Counter(
+        {
+            name: sum(event["event"] == "call_connected" for event in events)
+            for name, events in shift.events.items()
+        }
+    )
+
+
+def test_every_call_went_as_the_callers_scenario_says(shift: Shift) -> None:
+    assert shift.sipp.exit_code == 0, shift.sipp.output
+    assert shift.sipp.count("SuccessfulCall") == len(CALLER_TONES)
+    assert shift.sipp.count("FailedCall") == 0
+
+
+def test_the_calls_are_shared_three_and_two(shift: Shift, result_lines: list[str]) -> None:
+    calls = _calls_of(shift)
+    shares = ", ".join(f"{name.capitalize()}: {calls[name]} calls" for name in AGENT_TONES)
+    result_lines.append(f"Test Results: {shares}")
+    assert calls == {"alice": 3, "bob": 2}
+    assert Counter(record.agent for record in shift.records) == calls
+
+
+def test_every_caller_has_one_record_of_an_answered_call(shift: Shift) -> None:
+    assert sorted(record.caller_number or "" for record in shift.records) == list(CALLER_TONES)
+    assert {record.disposition for record in shift.records} == {"answered"}
+    assert {record.hung_up_by for record in shift.records} == {"agent"}
+    assert {record.dialled for record in shift.records} == {"support"}
+
+
+def test_the_callers_hear_the_agent_that_the_record_names_and_nobody_else(shift: Shift) -> None:
+    for talk in shift.talks():
+        start, end = talk.times()
+        heard = shift.peers[talk.caller].heard(start + SWITCH, end - SWITCH)
+        assert len(heard) > tones.RATE
+        assert tones.heard_shares(heard, ALL_TONES.values()) == _only(AGENT_TONES[talk.agent]), talk
+
+
+def test_the_agents_hear_the_caller_that_the_record_names_and_nobody_else(shift: Shift) -> None:
+    cut = round(SWITCH * tones.RATE)
+    for talk in shift.talks():
+        heard = tones.read_wav(Path(talk.told["call_terminated"]["recording"]))[cut:-cut]
+        assert len(heard) > tones.RATE
+        assert tones.heard_shares(heard, ALL_TONES.values()) == _only(CALLER_TONES[talk.caller]), talk
+
+
+def _only(frequency: int) -> dict[int, float]:
+    return {tone: 1.0 if tone == frequency else 0.0 for tone in ALL_TONES.values()}
+
+
+def test_the_callers_hear_one_unbroken_stream_from_answer_to_end(shift: Shift) -> None:
+    for number, peer in shift.peers.items():
+        assert is_unbroken(peer.arrivals), number
+        assert longest_gap([arrival.time for arrival in peer.arrivals]) <= LONGEST_GAP, number
+
+
+def test_the_agents_hear_one_unbroken_stream(shift: Shift) -> None:
+    for talk in shift.talks():
+        ended = talk.told["call_terminated"]
+        own_gap = longest_gap(shift.peers[talk.caller].sent_at)
+        assert ended["sources"] == 1
+        assert ended["sequence_breaks"] == 0
+        assert ended["longest_gap_ms"] <= LONGEST_GAP * 1000, f"the test itself paused for {own_gap} s"
+        assert ended["first_packet_ms"] <= EXACT * 1000
+
+
+def test_nobody_sent_anything_twice(shift: Shift) -> None:
+    assert shift.sipp.count("Retransmissions") == 0
+    assert shift.sipp.requests_seen_twice() == []
+    assert shift.retransmissions == 0
+    ended = [talk.told["call_terminated"] for talk in shift.talks()]
+    assert [event["retransmissions"] for event in ended] == [0] * len(ended)
+
+
+def test_the_records_are_right_to_a_tenth_of_a_second(shift: Shift) -> None:
+    for talk in shift.talks():
+        record, told = talk.record, talk.told
+        called_at = shift.sipp.time_of(talk.call_number, "INVITE", sent=True)
+        rang_at, connected_at, ended_at = (
+            told[name]["time"] for name in ("incoming_call", "call_connected", "call_terminated")
+        )
+        assert record.arrived_at == pytest.approx(called_at, abs=EXACT)
+        assert record.wait_seconds == pytest.approx(connected_at - called_at, abs=EXACT)
+        assert record.ring_seconds == pytest.approx(connected_at - rang_at, abs=EXACT)
+        assert record.talk_seconds == pytest.approx(ended_at - connected_at, abs=EXACT)
+
+
+def test_everything_is_given_back(shift: Shift) -> None:
+    assert shift.after == shift.before
+
+
+def test_nothing_in_the_log_warns(shift: Shift) -> None:
+    assert shift.trouble == []

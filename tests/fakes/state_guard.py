@@ -1,0 +1,149 @@
+"""Fails every unit and transaction that changes a state column without logging an event."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+
+from callengine.db.committer import Pending
+from callengine.db.prepared import Parameters, Statement
+from callengine.db.transaction import Transaction
+
+TABLES = "agents|calls|legs|queue_entries|offers"
+CHANGE = re.compile(
+    rf"UPDATE ({TABLES}) SET (?P<set>.*?)( WHERE |$)|INSERT INTO ({TABLES}) \((?P<columns>[^)]*)\)", re.DOTALL
+)
+EVENT = re.compile(r"INSERT INTO event_log\b")
+
+
+class StateChangedWithoutEvent(AssertionError):
+    """A state column was changed, and no event of the same unit tells of it."""
+
+
+@cache
+def changes_state(sql: str) -> bool:
+    """Whether the statement writes one of the watched `state` columns."""
+    found = CHANGE.match(sql)
+    if found is None:
+        return False
+    if found["set"] is not None:
+        return re.search(r"\bstate\s*=", found["set"]) is not None
+    return re.search(r"\bstate\b", found["columns"]) is not None
+
+
+class Frame:
+    """What one unit, transaction or savepoint has done so far."""
+
+    def __init__(self) -> None:
+        self.changes: list[str] = []
+        self.has_event = False
+
+    def note(self, sql: str) -> None:
+        if EVENT.match(sql):
+            self.has_event = True
+        elif changes_state(sql):
+            self.changes.append(sql)
+
+
+class StateGuard:
+    """Watches every engine and every committer from `install` on; `violations` says what it has found."""
+
+    def __init__(self) -> None:
+        self.violations: list[str] = []
+        self._frames: WeakKeyDictionary[Connection, list[Frame]] = WeakKeyDictionary()
+        self._units: WeakKeyDictionary[Connection, Frame] = WeakKeyDictionary()
+        self._listeners: list[tuple[str, Callable[..., Any]]] = [
+            ("before_cursor_execute", self._statement),
+            ("begin", self._begin),
+            ("savepoint", self._savepoint),
+            ("rollback_savepoint", self._rollback_savepoint),
+            ("release_savepoint", self._release_savepoint),
+            ("commit", self._commit),
+        ]
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Begin to watch; `patch` undoes what concerns committers."""
+        for name, listener in self._listeners:
+            event.listen(Engine, name, listener)
+        self._watch_units(patch)
+        self._watch_prepared(patch, "change")
+        self._watch_prepared(patch, "fetch")
+
+    def remove(self) -> None:
+        """Stop to watch engines."""
+        for name, listener in self._listeners:
+            event.remove(Engine, name, listener)
+
+    def _watch_units(self, patch: pytest.MonkeyPatch) -> None:
+        run = Pending.run
+
+        def watched(pending: Pending[Any], transaction: Transaction) -> bool:
+            frame = self._units[transaction.connection] = Frame()
+            try:
+                done = run(pending, transaction)
+            finally:
+                del self._units[transaction.connection]
+            frame.has_event = frame.has_event or bool(transaction.events)
+            failure = self._failure(frame) if done else None
+            if failure is not None:
+                pending.fail(failure)
+            return done and failure is None
+
+        patch.setattr(Pending, "run", watched)
+
+    def _watch_prepared(self, patch: pytest.MonkeyPatch, name: str) -> None:
+        execute = getattr(Transaction, name)
+
+        def watched(
+            transaction: Transaction, statement: Statement, parameters: Parameters | None = None
+        ) -> Any:
+            if transaction.connection in self._units:
+                self._units[transaction.connection].note(_text(statement))
+            return execute(transaction, statement, parameters)
+
+        patch.setattr(Transaction, name, watched)
+
+    def _statement(self, connection: Connection, _cursor: Any, sql: str, *_: Any) -> None:
+        unit = self._units.get(connection)
+        if unit is not None:
+            unit.note(sql)
+        elif self._frames.get(connection):
+            self._frames[connection][-1].note(sql)
+
+    def _begin(self, connection: Connection) -> None:
+        self._frames[connection] = [Frame()]
+
+    def _savepoint(self, connection: Connection, _name: str) -> None:
+        self._frames[connection].append(Frame())
+
+    def _rollback_savepoint(self, connection: Connection, _name: str, _context: Any) -> None:
+        self._frames[connection].pop()
+
+    def _release_savepoint(self, connection: Connection, _name: str, _context: Any) -> None:
+        inner = self._frames[connection].pop()
+        self._refuse(inner)
+        self._frames[connection][-1].has_event |= inner.has_event
+
+    def _commit(self, connection: Connection) -> None:
+        for frame in self._frames.pop(connection, []):
+            self._refuse(frame)
+
+    def _refuse(self, frame: Frame) -> None:
+        failure = self._failure(frame)
+        if failure is not None:
+            raise failure
+
+    def _failure(self, frame: Frame) -> StateChangedWithoutEvent | None:
+        if not frame.changes or frame.has_event:
+            return None
+        self.violations.append(frame.changes[0])
+        return StateChangedWithoutEvent(frame.changes[0])
+
+
+@cache
+def _text(statement: Statement) -> str:
+    return str(statement)

@@ -1,0 +1,215 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, inspect, select, text
+
+from callengine.db import schema
+from callengine.db.base import Base
+from callengine.db.engine import make_engine
+from callengine.db.models import Leg, LogHead, Tenant
+from callengine.errors import DatabaseError
+from tests.fakes import rows
+
+ROOT = Path(__file__).parents[3]
+
+
+def tables(url: str) -> set[str]:
+    engine = make_engine(url)
+    found = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return found
+
+
+def test_up_down_and_up_again(database_url: str) -> None:
+    assert schema.current(database_url) is None
+    schema.upgrade(database_url)
+    assert schema.current(database_url) == schema.head()
+    schema.check(database_url)
+    schema.downgrade(database_url, "base")
+    assert schema.current(database_url) is None
+    assert tables(database_url) == {"alembic_version"}
+    schema.upgrade(database_url)
+    schema.check(database_url)
+
+
+def test_the_first_rows_are_there(database_url: str) -> None:
+    schema.upgrade(database_url)
+    with make_engine(database_url).connect() as connection:
+        assert connection.execute(select(Tenant.id, Tenant.name)).one() == (1, "default")
+        assert connection.execute(select(LogHead.id, LogHead.last)).one() == (1, 0)
+
+
+def test_down_and_up_with_rows(database_url: str) -> None:
+    schema.upgrade(database_url)
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        rows.store_call(connection)
+        rows.store(
+            connection, Leg, rows.leg(id="2" * 32, peer_leg_id="1" * 32, offer_id="0" * 32, binding_id=1)
+        )
+    schema.upgrade(engine)
+    schema.check(engine)
+    with engine.connect() as connection:
+        assert len(connection.execute(select(Leg.id)).all()) == 2
+    engine.dispose()
+    schema.downgrade(database_url, "base")
+    schema.upgrade(database_url)
+    schema.check(database_url)
+
+
+def test_an_engine_keeps_its_foreign_keys(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:{tmp_path / 'a.db'}", max_connections=1)
+    schema.upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_in_memory() -> None:
+    engine = make_engine("sqlite://")
+    schema.upgrade(engine)
+    schema.check(engine)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("ALTER TABLE agents ADD COLUMN nickname TEXT", "nickname"),
+        ("DROP INDEX ix_offers_entry_id", "ix_offers_entry_id"),
+        ("CREATE TABLE extra (id INTEGER)", "extra"),
+    ],
+)
+def test_a_schema_that_differs_is_told(database_url: str, change: str, said: str) -> None:
+    schema.upgrade(database_url)
+    with make_engine(database_url).begin() as connection:
+        connection.execute(text(change))
+    with pytest.raises(DatabaseError, match=said):
+        schema.check(database_url)
+
+
+def test_a_check_that_differs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:{tmp_path / 'a.db'}"
+    schema.upgrade(url)
+    rule = next(rule for rule in Base.metadata.tables["agents"].constraints if rule.name == "ck_agents_load")
+    monkeypatch.setattr(rule, "sqltext", text("load >= 1"))
+    with pytest.raises(DatabaseError, match="ck_agents_load"):
+        schema.check(url)
+
+
+def test_an_old_or_empty_database_is_not_served(database_url: str) -> None:
+    with pytest.raises(DatabaseError, match=r"empty.*callengine db upgrade"):
+        schema.require_head(database_url)
+    schema.upgrade(database_url)
+    schema.require_head(database_url)
+
+
+def test_asking_creates_no_file(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'a.db'}"
+    assert schema.current(url) is None
+    with pytest.raises(DatabaseError):
+        schema.check(url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def refuse_all(url: str, said: str) -> None:
+    for ask in (
+        schema.upgrade,
+        schema.current,
+        schema.check,
+        schema.require_head,
+        lambda given: schema.downgrade(given, "base"),
+    ):
+        with pytest.raises(DatabaseError, match=said) as refused:
+            ask(url)
+        assert "call_center" in str(refused.value) or "test_" in str(refused.value)
+
+
+def test_a_foreign_database_is_refused(database_url: str) -> None:
+    with make_engine(database_url, enable_wal_mode=None).begin() as connection:
+        connection.execute(text("CREATE TABLE customers (id INTEGER)"))
+    refuse_all(database_url, "not a database of callengine.*customers")
+    assert tables(database_url) == {"customers"}
+
+
+def test_a_foreign_database_with_alembic_is_refused(database_url: str) -> None:
+    with make_engine(database_url, enable_wal_mode=None).begin() as connection:
+        connection.execute(text("CREATE TABLE customers (id INTEGER)"))
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
+    refuse_all(database_url, "of another program")
+
+
+def test_a_newer_database_is_refused(database_url: str) -> None:
+    schema.upgrade(database_url)
+    with make_engine(database_url, enable_wal_mode=None).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    refuse_all(database_url, "9999.*newer")
+
+
+def test_a_refused_file_is_untouched_to_the_byte(tmp_path: Path) -> None:
+    file = tmp_path / "call_center.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE customers (id INTEGER)")
+    connection.close()
+    before = file.read_bytes()
+    refuse_all(f"sqlite:{file}", "customers")
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "call_center.db"
+    file.write_bytes(b"these are no tables\n" * 100)
+    refuse_all(f"sqlite:{file}", "not a database")
+    assert file.read_bytes() == b"these are no tables\n" * 100
+
+
+def test_an_unknown_revision_is_refused(database_url: str) -> None:
+    with pytest.raises(DatabaseError, match="7777"):
+        schema.upgrade(database_url, "7777")
+    assert schema.current(database_url) is None
+
+
+def test_there_is_one_head_and_no_package() -> None:
+    assert len(schema._scripts().get_heads()) == 1
+    assert not (ROOT / "alembic" / "__init__.py").exists()
+
+
+def test_rows_that_refer_to_nothing_stop_a_migration(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'call_center.db'}"
+    schema.upgrade(url)
+    with make_engine(url, enable_foreign_keys=False).begin() as connection:
+        connection.exec_driver_sql("INSERT INTO skills (tenant_id, name) VALUES (9, 'french')")
+    with pytest.raises(DatabaseError, match=r"missing ones.*skills"):
+        schema.upgrade(url)
+
+
+def alembic(*arguments: str, url: str) -> str:
+    settings = (ROOT / "alembic.ini").read_text().replace("%(here)s", str(ROOT))
+    file = Path(url.removeprefix("sqlite:")).with_suffix(".ini")
+    file.write_text(settings.replace("[alembic]\n", f"[alembic]\nsqlalchemy.url = {url}\n", 1))
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic.config", "-c", str(file), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def test_plain_alembic_works_in_a_checkout(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'call_center.db'}"
+    alembic("upgrade", "head", url=url)
+    schema.check(url)
+    assert "No new upgrade operations detected" in alembic("check", url=url)
+    assert schema.head() in alembic("current", url=url)
+    assert "need a database" in alembic("upgrade", "head", "--sql", url=url)
+    alembic("downgrade", "base", url=url)
+    assert schema.current(url) is None
+
+
+def test_the_engine_fixture_is_at_head(engine: Engine) -> None:
+    schema.check(engine)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gevent
+import pytest
+
+from callengine import greenlets
+from callengine.media.engine import MediaEvent
+from callengine.media.local import LocalEngine
+from callengine.media.port_pool import PortPool
+from tests.fakes.rtp_phone import HOST, RtpPhone
+
+PORT_FIRST, PORT_LAST = 28000, 28199
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Every test leaves as many descriptors as it found, and no greenlet of ours."""
+    gevent.get_hub().threadpool  # noqa: B018 - its descriptors are opened on first use
+    before = len(os.listdir("/proc/self/fd"))
+    yield
+    give_up = time.monotonic() + 3
+    while time.monotonic() < give_up and (greenlets.running() or len(os.listdir("/proc/self/fd")) > before):
+        gevent.sleep(0.01)
+    assert not greenlets.running()
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@pytest.fixture
+def events() -> list[MediaEvent]:
+    return []
+
+
+@pytest.fixture
+def engine(events: list[MediaEvent]) -> Iterator[LocalEngine]:
+    engine = LocalEngine(host=HOST, ports=PortPool(PORT_FIRST, PORT_LAST), on_event=events.append)
+    yield engine
+    engine.shut_down()
+
+
+@pytest.fixture
+def phones() -> Iterator[Callable[..., RtpPhone]]:
+    """Makes phones, and puts them away after the test."""
+    made: list[RtpPhone] = []
+
+    def make(**properties: object) -> RtpPhone:
+        made.append(RtpPhone(**properties))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for phone in made:
+        phone.close()
+
+
+@pytest.fixture
+def socket_path(tmp_path: Path) -> str:
+    return os.fspath(tmp_path / "media.sock")

@@ -1,0 +1,87 @@
+"""Starting greenlets: name, owner, count, context, and a line for one that fails."""
+
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import gevent
+import pytest
+from gevent.event import Event
+from gevent.pool import Group
+from loguru import logger
+
+from callengine import greenlets
+
+COLOUR: ContextVar[str] = ContextVar("COLOUR", default="none")
+
+
+def test_it_runs_with_its_arguments_and_gives_the_result() -> None:
+    assert greenlets.spawn("sum", max, 3, 4).get() == 4
+
+
+def test_it_is_counted_by_name_while_it_runs() -> None:
+    go = Event()
+    started = [greenlets.spawn("dialog", go.wait) for _ in range(2)] + [greenlets.spawn("relay", go.wait)]
+    gevent.sleep(0)
+    assert greenlets.running() == {"dialog": 2, "relay": 1}
+    go.set()
+    gevent.joinall(started)
+    assert greenlets.running() == {}
+
+
+def test_one_killed_before_it_began_is_not_counted() -> None:
+    greenlet = greenlets.spawn("dialog", gevent.sleep, 10)
+    greenlet.kill()
+    assert greenlets.running() == {}
+
+
+def test_it_bears_its_name() -> None:
+    assert greenlets.spawn("dialog", lambda: getattr(gevent.getcurrent(), "name", "")).get() == "dialog"
+
+
+def test_the_context_goes_with_it_and_does_not_come_back() -> None:
+    def child() -> str:
+        seen = COLOUR.get()
+        COLOUR.set("blue")
+        return seen
+
+    token = COLOUR.set("red")
+    try:
+        assert greenlets.spawn("child", child).get() == "red"
+        assert COLOUR.get() == "red"
+    finally:
+        COLOUR.reset(token)
+
+
+def test_the_owner_waits_for_it() -> None:
+    owner = Group()
+    greenlet = greenlets.spawn("work", gevent.sleep, 0, owner=owner)
+    assert len(owner) == 1
+    owner.join()
+    assert greenlet.dead
+    assert len(owner) == 0
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    found: list[str] = []
+    handler = logger.add(lambda message: found.append(str(message)), format="{level} {message}")
+    try:
+        yield found
+    finally:
+        logger.remove(handler)
+
+
+def test_one_that_fails_is_logged_and_harms_nobody(lines: list[str]) -> None:
+    greenlet = greenlets.spawn("story", lambda: 1 // 0)
+    assert greenlet.get() is None
+    assert lines[0].startswith("ERROR greenlet story failed")
+    assert "ZeroDivisionError" in lines[0]
+    assert greenlets.running() == {}
+
+
+def test_one_that_is_killed_is_not_logged(lines: list[str]) -> None:
+    greenlet = greenlets.spawn("story", gevent.sleep, 10)
+    gevent.sleep(0)
+    greenlet.kill()
+    assert lines == []
+    assert greenlets.running() == {}

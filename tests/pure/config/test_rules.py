@@ -1,0 +1,83 @@
+"""Rules among settings: each broken once, each told by name."""
+
+import pytest
+
+from callengine.config import load
+from callengine.config.loader import settings_directory
+from callengine.errors import SettingsError
+
+PRODUCTION = {"CALLENGINE_ENV": "production"}
+
+
+def problem(variables: dict[str, str]) -> str:
+    environ = {f"CALLENGINE_{name}": value for name, value in variables.items()}
+    with pytest.raises(SettingsError) as caught:
+        load(environ=PRODUCTION | environ, directory=settings_directory())
+    (line,) = caught.value.problems
+    return line
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            {"MEDIA__PORT_LAST": "16384"},
+            "media.port_last = 16384: must be above media.port_first, which is 16384",
+        ),
+        (
+            {"SECURITY__OPEN_INBOUND": "true", "SIP__HOST": "192.0.2.1"},
+            "security.open_inbound = true: allowed only while SIP listens on loopback alone;"
+            " sip.host is 192.0.2.1 (set in variable CALLENGINE_SECURITY__OPEN_INBOUND)",
+        ),
+        (
+            {"SIP__HOST": "0.0.0.0"},
+            'sip.advertised_host = "0.0.0.0": must be an address that phones can reach',
+        ),
+        (
+            {"DATABASE__ENABLE_WAL_MODE": "true", "DATABASE__URL": "postgresql://h/d"},
+            "database.enable_wal_mode = true: PostgreSQL has no use for it",
+        ),
+        (
+            {"DATABASE__ENABLE_FOREIGN_KEYS": "true", "DATABASE__URL": "postgresql://h/d"},
+            "database.enable_foreign_keys = true: PostgreSQL has no use for it",
+        ),
+        ({"DATABASE__MAX_CONNECTIONS": "10"}, "database.max_connections = 10: SQLite has no use for it"),
+        (
+            {"DATABASE__POOL_IDLE_TIMEOUT_SECONDS": "300"},
+            "database.pool_idle_timeout_seconds = 300: SQLite has no use for it",
+        ),
+        (
+            {"QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "46"},
+            "queues.support.ring_timeout_seconds = 46: must not be above"
+            " routing.agent_assignment_timeout_seconds, which is 45",
+        ),
+        (
+            {"ROUTING__AGENT_ASSIGNMENT_TIMEOUT_SECONDS": "10"},
+            "queues.support.ring_timeout_seconds = 20: must not be above",
+        ),
+        (
+            {"NUMBERS__1__DESTINATION": "queue:suport"},
+            'numbers.1.destination = "queue:suport": there is no queue suport; did you mean queue:support?',
+        ),
+        ({"NUMBERS__1__DESTINATION": "queue:zzz"}, "there is no queue zzz (set in"),
+        ({"MEDIA__SOCKET": "/" + "x" * 107}, "a Unix socket's path has at most 107 bytes"),
+    ],
+)
+def test_a_breach_is_refused_by_name(variables: dict[str, str], told: str) -> None:
+    assert told in problem(variables)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"SECURITY__OPEN_INBOUND": "true", "SIP__HOST": "127.0.0.2"},
+        {"SIP__HOST": "0.0.0.0", "SIP__ADVERTISED_HOST": "192.0.2.1"},
+        {"DATABASE__URL": "postgresql://h/d", "DATABASE__MAX_CONNECTIONS": "5"},
+        {"DATABASE__ENABLE_WAL_MODE": "false"},
+        {"QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "45"},
+        {"NUMBERS__1__DESTINATION": "hangup:603"},
+    ],
+)
+def test_what_is_allowed(variables: dict[str, str]) -> None:
+    environ = {f"CALLENGINE_{name}": value for name, value in variables.items()}
+    load(environ=PRODUCTION | environ, directory=settings_directory())
