@@ -13,4 +13,4 @@ check:
 	@scripts/check.sh
 
 bench:
-	@scripts/bench.sh
+	@bench/per_call

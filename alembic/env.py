@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.config import fileConfig
 
+from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
-from alembic import context
 from callengine.db.engine import driver, make_engine
 from callengine.db.models import Tenant
 

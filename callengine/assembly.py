@@ -1,8 +1,9 @@
-"""Builds the parts of the call center from the settings, lowest first, and starts each in that order."""
+"""The composition root: builds every part from the settings, lowest first, and hands each its partners."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from secrets import token_bytes
@@ -40,7 +41,7 @@ from callengine.errors import CallCenterError, MediaError, SettingsError
 from callengine.events.bus import Bus
 from callengine.events.types import EventType
 from callengine.media.client import MediaClient
-from callengine.media.engine import EngineTotals
+from callengine.media.engine import EngineTotals, EventSink, MediaEngine
 from callengine.media.process import MediaProcess
 from callengine.sip.auth import NonceBook
 from callengine.sip.endpoint import Endpoint
@@ -51,14 +52,18 @@ NODE = "main"
 """The name of this node in the rows that belong to it, and towards its media process."""
 
 
+MediaMaker = Callable[[EventSink], MediaEngine]
+
+
 @dataclass(frozen=True)
 class Parts:
     """What the rest of the service asks of what was built."""
 
     bus: Bus
     endpoint: Endpoint
-    media: MediaClient
-    media_process: MediaProcess
+    media: MediaEngine
+    media_process: MediaProcess | None
+    """None for an engine that was handed in."""
     live: Calls
     inbound: Inbound
     clearing: Clearing
@@ -84,8 +89,8 @@ class _Base:
     committer: Committer
     timers: TimerDriver
     endpoint: Endpoint
-    media_process: MediaProcess
-    media: MediaClient
+    media_process: MediaProcess | None
+    media: MediaEngine
     silences: Silences
     owner: Owner
 
@@ -102,12 +107,16 @@ class _People:
     dispatch: Dispatch
 
 
-def assemble(settings: Settings, clock: Clock, opened: ExitStack) -> Parts:
+def assemble(
+    settings: Settings, clock: Clock, opened: ExitStack, make_media: MediaMaker | None = None
+) -> Parts:
     """Build and start everything; whatever must be closed again is pushed on `opened`, last opened on top.
+
+    `make_media` makes another engine than the media process, given the sink of its events.
 
     Raises `CallCenterError` that says what is in the way.
     """
-    base = _lay_base(settings, clock, opened)
+    base = _lay_base(settings, clock, opened, make_media)
     people = _gather_people(base)
     inbound, clearing, recovery = _make_stories(base, people)
     _take_requests(base, people.presence, inbound, opened)
@@ -126,7 +135,7 @@ def assemble(settings: Settings, clock: Clock, opened: ExitStack) -> Parts:
     )
 
 
-def _lay_base(settings: Settings, clock: Clock, opened: ExitStack) -> _Base:
+def _lay_base(settings: Settings, clock: Clock, opened: ExitStack, make_media: MediaMaker | None) -> _Base:
     bus = Bus()
     engine, committer = _open_database(settings, clock, bus, opened)
     timers = TimerDriver(clock.monotonic)
@@ -134,7 +143,12 @@ def _lay_base(settings: Settings, clock: Clock, opened: ExitStack) -> _Base:
     opened.callback(timers.stop)
     incarnation = int(clock.now() * 1000)
     silences = Silences()
-    process, media = _open_media(settings, incarnation, silences, opened)
+    process, media = (
+        (None, make_media(silences.note))
+        if make_media
+        else _open_media(settings, incarnation, silences, opened)
+    )
+    media.adopt(NODE, incarnation)
     return _Base(
         settings=settings,
         clock=clock,
@@ -165,8 +179,8 @@ def _open_database(settings: Settings, clock: Clock, bus: Bus, opened: ExitStack
     if realms - {settings.general.registrar_domain}:
         raise SettingsError(
             [
-                f"general.registrar_domain is {settings.general.registrar_domain!r}, but there are agents whose"
-                f" passwords are for {', '.join(sorted(realms))}: keep it, or give all agents new passwords"
+                f"general.registrar_domain is {settings.general.registrar_domain!r},"
+                f" but there are agents whose passwords are for {', '.join(sorted(realms))}: keep it, or give all agents new passwords"
             ]
         )
     return engine, committer
@@ -182,8 +196,6 @@ def _open_media(
     opened.callback(process.stop)
     media = MediaClient(path, owner=NODE, incarnation=incarnation, on_event=silences.note)
     opened.callback(media.disconnect)
-    left = media.adopt(NODE, incarnation)
-    media.close(*left)
     return process, media
 
 
@@ -275,6 +287,7 @@ def _make_stories(base: _Base, people: _People) -> tuple[Inbound, Clearing, Reco
         engine=base.engine,
         committer=base.committer,
         endpoint=base.endpoint,
+        media=base.media,
         contact=addresses.contact,
         roster=people.roster,
         clearing=clearing,

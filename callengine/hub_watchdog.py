@@ -27,11 +27,12 @@ class HubWatchdog:
     """Watches the hub of the thread it is started in.
 
     `blocked_after_seconds` is how long one greenlet may run, or wait in a system call, without letting the
-    others run. `report(text)` is called in a native thread: it must not wait, nor touch anything of gevent.
+    others run. `report(message, stack)` is called in a native thread: it must not wait, nor touch anything of
+    gevent.
     """
 
     def __init__(
-        self, *, blocked_after_seconds: float = 0.1, report: Callable[[str], None] | None = None
+        self, *, blocked_after_seconds: float = 0.1, report: Callable[[str, str], None] | None = None
     ) -> None:
         self.blocked_seconds = 0.0
         """The time in all that the hub was found blocked; grows when a block is over."""
@@ -82,9 +83,9 @@ class HubWatchdog:
 
     def _catch(self, frame: FrameType, late: float) -> None:
         self.blocks += 1
-        stack = "".join(traceback.format_stack(frame, _DEPTH))
-        self._report(f"all greenlets have been waiting for {late * 1000:.0f} ms for this one:\n{stack}")
         self._caught = True
+        stack = "".join(traceback.format_stack(frame, _DEPTH))
+        self._report(f"all greenlets have been waiting for {late * 1000:.0f} ms for this one:", stack)
 
 
 def _waits(frame: FrameType) -> bool:
@@ -92,5 +93,5 @@ def _waits(frame: FrameType) -> bool:
     return frame.f_code.co_name == "run" and frame.f_globals.get("__name__") == "gevent.hub"
 
 
-def _log(text: str) -> None:
-    log.from_native_thread("WARNING", text)
+def _log(message: str, stack: str) -> None:
+    log.from_native_thread("WARNING", message, stack)

@@ -42,7 +42,7 @@ shell() {
 }
 
 check format "$PYTHON" -m ruff format --check .
-check lint "$PYTHON" -m ruff check .
+check lint "$PYTHON" -m ruff check --output-format concise .
 check types "$PYTHON" -m mypy
 check floors .venv/bin/lint-imports
 check schema schema

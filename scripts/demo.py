@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,7 +38,7 @@ WORDS = {
 
 
 class Story:
-    """Prints what the agents' phones tell, in the order in which it happens, with the seconds since the start."""
+    """Prints what the agents' phones tell, in order, with the seconds since the start."""
 
     def __init__(self) -> None:
         self._start = time.time()
@@ -118,14 +118,18 @@ def _watch(story: Story, agents: Iterable[Phone], seconds: float) -> None:
         time.sleep(min(left, 0.05))
 
 
-def _print_result(records: Iterable[CallRecord]) -> None:
+def _print_result(records: Sequence[CallRecord]) -> None:
     print("\nThe call records:\n")
-    print(f"  {'caller':<8} {'waited':>7} {'agent':<7} {'talked':>7}  {'ended by':<9} {'result':<10}")
+    layout = "  {:<8} {:>7} {:<7} {:>7}  {:<9} {}"
+    print(layout.format("caller", "waited", "agent", "talked", "ended by", "result"))
     for record in records:
-        print(
-            f"  {record.caller_number or '':<8} {_seconds(record.wait_seconds):>7} {record.agent or '-':<7} "
-            f"{_seconds(record.talk_seconds):>7}  {record.hung_up_by or '-':<9} {record.disposition or '-':<10}"
-        )
+        waited, talked = _seconds(record.wait_seconds), _seconds(record.talk_seconds)
+        words = (record.caller_number, waited, record.agent, talked, record.hung_up_by, record.disposition)
+        print(layout.format(*(word or "-" for word in words)))
+    print("\nThe agents:\n")
+    for agent in AGENTS:
+        talks = [record.talk_seconds or 0.0 for record in records if record.agent == agent]
+        print(f"  {agent:<8} {len(talks)} calls, {sum(talks):.1f} s of talk")
 
 
 def _seconds(value: float | None) -> str:
@@ -133,4 +137,7 @@ def _seconds(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        raise SystemExit(1) from None

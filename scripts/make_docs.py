@@ -42,8 +42,8 @@ In each file the table of the environment lies over `[default]`. The environment
 
 Through all layers **tables merge by key and lists replace**: a layer that names one setting changes that one.
 A variable's text is taken as it stands where the setting is a text (`+15551234` keeps its plus), and is read
-as TOML elsewhere: `CALLENGINE_SECURITY__DIGEST_ALGORITHMS='["SHA-256", "MD5"]'`. Queues and numbers are tables
-by name: `[default.queues.vip]`, `CALLENGINE_QUEUES__VIP__CAPACITY=5`.
+as TOML elsewhere: `CALLENGINE_SECURITY__DIGEST_ALGORITHMS='["SHA-256", "MD5"]'`. Queues and numbers are
+tables by name: `[default.queues.vip]`, `CALLENGINE_QUEUES__VIP__CAPACITY=5`.
 """
 
 STATES = f"""\

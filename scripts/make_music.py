@@ -1,6 +1,6 @@
 """Make the hold music, callengine/media/sounds/music.wav: calm broken chords, composed and played here.
 
-The same notes give the same file, octet for octet. Run from the top of the tree: python scripts/make_music.py
+Nothing in it is random. Run from the top of the tree: python scripts/make_music.py
 """
 
 from __future__ import annotations

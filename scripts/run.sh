@@ -10,13 +10,13 @@ agents=.run/demo-agents.csv
 make_agents() {
     local name
     mkdir -p .run
-    (
-        umask 077
+    install -m 600 /dev/null "$agents"
+    {
         echo "name,password,queues,skills"
         for name in alice bob; do
             echo "$name,$("$PYTHON" -c 'import secrets; print(secrets.token_urlsafe(9))'),support,"
         done
-    ) >"$agents"
+    } >"$agents"
 }
 
 # Agents are added together, so one that is there already means that both are.

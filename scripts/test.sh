@@ -40,7 +40,7 @@ run() {
         patched "$1"
         ;;
     tests/e2e*)
-        needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump
+        needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2
         if [ "$1" = tests/e2e ]; then
             scripts/run_e2e.sh "${long[@]}"
         else
@@ -59,7 +59,7 @@ if [ "$suite" != all ]; then
     exit
 fi
 
-needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump initdb:postgresql
+needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 initdb:postgresql
 scripts/check.sh
 run tests/pure
 run tests/gevent

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision = "0001"

@@ -60,7 +60,7 @@ def serve(listener: Any, app: Flask) -> WSGIServer:
 
 
 class _ErrorLog:
-    """Takes what the HTTP server has to complain about: bad requests, mostly. The stubs do not know its kind."""
+    """Takes what the HTTP server has to complain about: bad requests, mostly."""
 
     def write(self, text: str) -> None:
         if text.strip():

@@ -73,8 +73,8 @@ class Inbound:
         self._open_to_anyone = open_to_anyone
         self._max_queue_depth = max_queue_depth
         self._group = Group()
-        self.stopping = False
-        """When set, new calls are refused with 503."""
+        self.accepting = False
+        """Until it is set, and when it is unset again, new calls are refused with 503."""
 
     def arrive(self, transaction: ServerTransaction) -> None:
         """Admit a new call or refuse it; once it is stored its story goes on by itself."""
@@ -121,8 +121,8 @@ class Inbound:
 
     def _admit(self, transaction: ServerTransaction) -> Call | None:
         """Check, answer and store a call; None if its number leads to a refusal."""
-        if self.stopping:
-            raise Overloaded("the service stops")
+        if not self.accepting:
+            raise Overloaded("the service is starting or stopping")
         if not self._open_to_anyone:
             raise NotAllowed("calls are taken from nobody: security.open_inbound is off")
         dialled = Uri.parse(transaction.request.uri).username or ""

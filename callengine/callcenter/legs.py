@@ -18,10 +18,10 @@ from callengine.errors import BadSdp, MediaError, NotAcceptable
 from callengine.media.engine import MUSIC, MediaEngine
 from callengine.sdp.negotiation import PCMA, PCMU, Agreement, make_answer, make_offer, read_answer
 from callengine.sdp.session import SessionDescription
+from callengine.sip.bindings import Binding
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
-from callengine.sip.bindings import Binding
 from callengine.sip.server_transaction import ServerTransaction
 from callengine.vocabulary import LegRole
 

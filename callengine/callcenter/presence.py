@@ -1,8 +1,8 @@
 """Presence: which phones of which agent are registered, and who is signed on by it.
 
-It is the registrar's store of bindings: a REGISTER that changes something is one transaction, which changes the
-rows and signs the agent on or off. A refresh changes no state. A phone that is not heard of in time is taken
-out when its time is over.
+It is the registrar's store of bindings: a REGISTER that changes something is one transaction, which changes
+the rows and signs the agent on or off. A refresh changes no state. A phone that is not heard of in time is
+taken out when its time is over.
 """
 
 from __future__ import annotations

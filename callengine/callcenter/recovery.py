@@ -22,6 +22,7 @@ from callengine.db.engine import reading
 from callengine.db.repositories import calls, entries, legs, offers
 from callengine.db.transaction import Transaction
 from callengine.events.types import EventType
+from callengine.media.engine import MediaEngine
 from callengine.sip.endpoint import Endpoint
 from callengine.vocabulary import Disposition, LegRole, OfferState, Party
 
@@ -41,6 +42,7 @@ class Recovery:
         engine: Engine,
         committer: Committer,
         endpoint: Endpoint,
+        media: MediaEngine,
         contact: str,
         roster: Roster,
         clearing: Clearing,
@@ -49,6 +51,7 @@ class Recovery:
         self._engine = engine
         self._committer = committer
         self._endpoint = endpoint
+        self._media = media
         self._contact = contact
         self._roster = roster
         self._clearing = clearing
@@ -71,7 +74,10 @@ class Recovery:
         return _call(call, entry, caller, self._offer(offer, agents_legs) if offer else None)
 
     def end_leftovers(self) -> int:
-        """End every call that an earlier run left alive, and every leg that it left up; how many calls."""
+        """End every call that an earlier run left alive, and every leg that it left up; how many calls.
+
+        To be called before the first new call, since it closes every media leg that is open.
+        """
         with reading(self._engine) as connection:
             live = calls.live(connection, self._node)
             up = legs.live(connection, self._node)
@@ -83,6 +89,7 @@ class Recovery:
                 outcome = Outcome(Disposition.FAILED, RESTARTED, Party.SYSTEM, REASON)
                 self._clearing.end_in_background(call, outcome)
         self._clear_rest(up)
+        self._media.close(*(leg.leg_id for leg in self._media.list()))
         return len(live)
 
     def _clear_rest(self, rows: Sequence[Row]) -> None:

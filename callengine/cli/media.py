@@ -37,12 +37,15 @@ def command(socket_path: str | None, lease_seconds: float) -> None:
     )
     watchdog = HubWatchdog(blocked_after_seconds=settings.log.hub_blocked_ms / 1000)
     watchdog.start()
-    worker.run(
-        socket_path=socket_path or settings.media.socket,
-        host=settings.media.host,
-        port_first=settings.media.port_first,
-        port_last=settings.media.port_last,
-        timeout_seconds=settings.media.timeout_seconds,
-        lease_seconds=lease_seconds,
-        hub_blocked=lambda: watchdog.blocked_seconds,
-    )
+    try:
+        worker.run(
+            socket_path=socket_path or settings.media.socket,
+            host=settings.media.host,
+            port_first=settings.media.port_first,
+            port_last=settings.media.port_last,
+            timeout_seconds=settings.media.timeout_seconds,
+            lease_seconds=lease_seconds,
+            hub_blocked=lambda: watchdog.blocked_seconds,
+        )
+    finally:
+        watchdog.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,7 @@ def command(name: str, **chosen: Any) -> None:
         _options(user, domain, (host, port), chosen),
         printer=EventPrinter(write=click.echo, clock=SystemClock(), as_json=chosen["as_json"]),
     )
+    gc.freeze()  # what was loaded until now is never garbage; a pass over it all would be heard as a gap
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, phone.stop)
     raise SystemExit(phone.run())

@@ -6,7 +6,6 @@ by key, everything else (lists too) is replaced. Each value keeps where it was s
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,9 +98,10 @@ def _tables(path: Path, shown: str, problems: list[str]) -> dict[str, Any]:
 
 
 def _shown(path: Path) -> str:
-    """The path as a reader would type it: relative if it lies below the current directory."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+    """The path as a reader would type it: relative if it lies below the current directory, but not /."""
+    here = Path.cwd()
+    path = path.absolute()
+    return str(path.relative_to(here) if path.is_relative_to(here) and here != Path("/") else path)
 
 
 def from_variables(environ: Mapping[str, str], below: Tree) -> Iterator[Tree]:

@@ -121,6 +121,7 @@ class Committer:
         self._waiting: deque[Pending[Any]] = deque()
         self._wake = Event()
         self._draining = False
+        self._stopped = False
         self._greenlet: gevent.Greenlet[..., Any] | None = None
         self._held: Connection | None = None
 
@@ -131,7 +132,7 @@ class Committer:
 
     def start(self) -> None:
         """Begin to commit what is and will be handed over."""
-        self._draining = False
+        self._draining = self._stopped = False
         self._greenlet = spawn("committer", self._serve)
 
     def stop(self) -> None:
@@ -141,7 +142,6 @@ class Committer:
         if self._greenlet is not None:
             self._greenlet.join()
             self._greenlet = None
-        self._let_go()
 
     def commit(self, unit: Unit[T]) -> T:
         """Run `unit` in a transaction and wait for its commit; what it returned.
@@ -155,7 +155,7 @@ class Committer:
 
     def submit(self, unit: Unit[T]) -> Pending[T]:
         """Hand `unit` over without waiting. Raises DatabaseError once the committer has stopped."""
-        if self._draining and self._greenlet is None:
+        if self._stopped:
             raise DatabaseError("the committer has stopped")
         pending = Pending(unit)
         self._waiting.append(pending)
@@ -163,31 +163,42 @@ class Committer:
         return pending
 
     def _serve(self) -> None:
-        while self._waiting or not self._draining:
-            self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                self._switch()
-                self._commit_group(self._take_group())
+        try:
+            while self._waiting or not self._draining:
+                self._wake.wait()
+                self._wake.clear()
+                while self._waiting:
+                    self._switch()
+                    self._commit_group(self._take_group())
+        finally:
+            self._stopped = True
+            self._let_go()
 
     def _take_group(self) -> list[Pending[Any]]:
         size = min(len(self._waiting), self._group_limit)
         return [self._waiting.popleft() for _ in range(size)]
 
     def _commit_group(self, group: list[Pending[Any]]) -> None:
-        committed: list[events.Event] = []
         try:
-            committed = self._transact(group)
-        except Exception as error:
-            logger.error("a commit of {} units failed: {}", len(group), describe(error))
+            committed = self._try_to_transact(group)
+            self._switch()
+            if committed:
+                self._hand_out(committed)
+        finally:
+            for pending in group:
+                pending.release()
+
+    def _try_to_transact(self, group: list[Pending[Any]]) -> list[events.Event]:
+        try:
+            return self._transact(group)
+        except BaseException as error:
             self._let_go()
             for pending in group:
                 pending.fail(_as_database_error(error))
-        self._switch()
-        if committed:
-            self._hand_out(committed)
-        for pending in group:
-            pending.release()
+            if not isinstance(error, Exception):
+                raise
+            logger.error("a commit of {} units failed: {}", len(group), describe(error))
+            return []
 
     def _transact(self, group: list[Pending[Any]]) -> list[events.Event]:
         connection = self._connection()
@@ -258,7 +269,7 @@ def _run_in_savepoints(
     return new
 
 
-def _as_database_error(error: Exception) -> DatabaseError:
+def _as_database_error(error: BaseException) -> DatabaseError:
     """One for each waiter: an exception that several of them raise would mix their tracebacks."""
     converted = DatabaseError(str(error) if isinstance(error, DatabaseError) else describe(error))
     converted.__cause__ = error

@@ -100,7 +100,7 @@ def _converters(
             yield name, converter
 
 
-def describe(error: Exception) -> str:
+def describe(error: BaseException) -> str:
     """One line that says what the database said, without the statement and its values."""
     said = getattr(error, "orig", None) or error
     lines = str(said).strip().splitlines()

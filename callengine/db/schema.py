@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -16,7 +17,6 @@ from alembic.util import CommandError
 from sqlalchemy import CheckConstraint, Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from alembic import command
 from callengine.db.engine import in_memory, make_engine
 from callengine.db.models import LogHead, Tenant
 from callengine.db.prepared import describe

@@ -1,13 +1,15 @@
 """What a unit of work gets to write with: statements, guards, and the events that go with them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -33,8 +35,9 @@ class NewEvent:
 class Transaction:
     """One unit's part of a committer's transaction.
 
-    A unit must not wait for anything but the database, nor keep this object: what it does is undone if it
-    raises. `now` (seconds since the epoch) is one time for the whole group of units.
+    What a unit does is undone if it raises. It must not wait for anything but the database, keep this object,
+    or go on after a DatabaseError (PostgreSQL takes no more statements then). `now` (seconds since the epoch)
+    is one time for the whole group of units.
     """
 
     def __init__(
@@ -72,6 +75,16 @@ class Transaction:
         """Like `change`. Raises GuardFailed(what) unless exactly one row was changed."""
         if self.change(statement, parameters) != 1:
             raise GuardFailed(what)
+
+    @contextmanager
+    def orm(self) -> Iterator[Session]:
+        """An ORM session in this transaction, for administration; it is flushed at the end of the `with`.
+
+        It works in a savepoint of its own, since a session whose flush fails undoes all that it can reach.
+        """
+        with Session(self.connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+            session.commit()
 
     def add_event(
         self,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from callengine.errors import (
@@ -170,7 +170,7 @@ def _read_object(line: bytes) -> dict[str, Any]:
 
 def write_request(number: int, call: str, arguments: Mapping[str, object]) -> bytes:
     """The line of a request; raises MediaError if it is too long to be read."""
-    given = {name: asdict(v) if isinstance(v, RemoteMedia) else v for name, v in arguments.items()}
+    given = {name: vars(v) if isinstance(v, RemoteMedia) else v for name, v in arguments.items()}
     line = _line({"id": number, "call": call, **given})
     if len(line) > LONGEST_LINE:
         raise MediaError(f"a request of {len(line)} octets is longer than {LONGEST_LINE}")
@@ -180,10 +180,14 @@ def write_request(number: int, call: str, arguments: Mapping[str, object]) -> by
 def write_result(number: int, result: object) -> bytes:
     """The line of a good reply: a number, ids, counters or nothing."""
     if isinstance(result, list):
-        result = [asdict(item) if isinstance(item, LegStatistics) else item for item in result]
-    elif isinstance(result, LegStatistics | EngineTotals):
-        result = asdict(result)
+        result = [_plain(item) for item in result]
+    else:
+        result = _plain(result)
     return _line({"id": number, "result": result})
+
+
+def _plain(result: object) -> object:
+    return vars(result) if isinstance(result, LegStatistics | EngineTotals) else result
 
 
 def write_error(number: int | None, error: CallCenterError) -> bytes:

@@ -120,6 +120,11 @@ class Leg:
         before, self.reported_silent = self.reported_silent, silent and judged
         return self.reported_silent and not before
 
+    @property
+    def dropped(self) -> int:
+        """All packets that went no further, whatever the reason."""
+        return self.packets_dropped + self.packets_stray + self.packets_bad
+
     def statistics(self, now: float) -> LegStatistics:
         """The counters, and where the phone is, at `now` (monotonic seconds)."""
         host, port = self.latch.target if self.latch.target != NOWHERE else (None, None)
@@ -128,7 +133,7 @@ class Leg:
             port=self.port,
             packets_received=self.packets_received,
             packets_sent=self.packets_sent,
-            packets_dropped=self.packets_dropped + self.packets_stray + self.packets_bad,
+            packets_dropped=self.dropped,
             packets_stray=self.packets_stray,
             packets_bad=self.packets_bad,
             octets_received=self.octets_received,

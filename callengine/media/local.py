@@ -152,14 +152,14 @@ class LocalEngine:
 
     def totals(self) -> EngineTotals:
         """See `MediaEngine.totals`."""
-        legs = self.list()
+        legs = self._legs.values()
         return EngineTotals(
             legs=len(legs),
             ports_in_use=self._ports.in_use,
             relays=len(set(self._relays.values())),
             packets_received=self._closed_received + sum(leg.packets_received for leg in legs),
             packets_sent=self._closed_sent + sum(leg.packets_sent for leg in legs),
-            packets_dropped=self._closed_dropped + sum(leg.packets_dropped for leg in legs),
+            packets_dropped=self._closed_dropped + sum(leg.dropped for leg in legs),
             hub_blocked_seconds=self._hub_blocked(),
             greenlets=greenlets.running(),
         )

@@ -68,9 +68,6 @@ class MediaProcess:
             self._group.join()
 
     def _begin(self) -> None:
-        if not self._is_alive():
-            self._end_child()
-            self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
             self._line = self._wait_for_answer()
         except MediaError:
@@ -78,28 +75,31 @@ class MediaProcess:
             raise
         self.pid = _peer(self._line)
 
-    def _is_alive(self) -> bool:
-        try:
-            _connect(self._path).close()
-        except OSError:
-            return False
-        return True
-
     def _wait_for_answer(self) -> socket.socket:
-        """A connection over which the process has answered."""
+        """A connection over which a process has answered, one that we start if nobody listens."""
         give_up = time.monotonic() + self._start_seconds
-        while True:
-            if self._child is not None and self._child.poll() is not None:
-                raise MediaUnavailable(f"the media process ended with exit code {self._child.returncode}")
-            left = give_up - time.monotonic()
-            if left <= 0:
-                raise MediaUnavailable(
-                    f"no media process answers on {self._path} within {self._start_seconds} s"
-                )
+        while (left := give_up - time.monotonic()) > 0:
             try:
                 return _ask(self._path, left)
-            except OSError:
-                gevent.sleep(_TRY_SECONDS)
+            except (ConnectionRefusedError, FileNotFoundError):
+                self._see_to_child()
+            except OSError as error:
+                logger.debug("the media process on {} does not answer: {}", self._path, error)
+            gevent.sleep(_TRY_SECONDS)
+        raise MediaUnavailable(f"no media process answers on {self._path} within {self._start_seconds} s")
+
+    def _see_to_child(self) -> None:
+        """Start a child unless one is on its way; raises MediaUnavailable if that one has ended."""
+        if self._child is None:
+            self._child = self._start_child()
+        elif self._child.poll() is not None:
+            raise MediaUnavailable(f"the media process ended with exit code {self._child.returncode}")
+
+    def _start_child(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
+        except OSError as error:
+            raise MediaUnavailable(f"the media process cannot be started: {error}") from None
 
     def _watch(self) -> None:
         """Wait for the end of the process again and again, each time starting another."""
@@ -118,7 +118,7 @@ class MediaProcess:
         while not self._stopping.is_set():
             try:
                 self._begin()
-            except (MediaError, OSError) as error:
+            except MediaError as error:
                 logger.error("the media process cannot be started again: {}", error)
                 self._stopping.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

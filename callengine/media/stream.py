@@ -136,7 +136,12 @@ class OutgoingStream:
         return advanced >= 0 and abs(advanced - passed) <= MAX_TIMESTAMP_ERROR
 
     def _anchor(self, timestamp: int, source: int, now: float) -> int:
-        """Let a source begin: the stream goes on where our clock stands, but never back."""
+        """Let a source begin: the stream goes on where our clock stands, but never back.
+
+        What comes back to us from this very stream is refused, or it would go round for ever (RFC 3550 8.2).
+        """
+        if source == self.ssrc:
+            return -1
         begin = (self._base + int((now - self._born) * SAMPLE_RATE)) & TIMESTAMP_MASK
         if timestamp_difference(begin, self.timestamp) <= 0:
             begin = (self.timestamp + FRAME_SAMPLES) & TIMESTAMP_MASK

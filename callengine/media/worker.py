@@ -89,6 +89,8 @@ def listen(path: str, *, mode: int = SOCKET_MODE) -> socket.socket:
 
     Raises MediaError if another process listens there, something else has that name, or it can't be made.
     """
+    if "\0" in path:
+        raise MediaError(f"cannot listen on {path!r}: it is no name of a file")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _clear_stale(path)
@@ -98,7 +100,7 @@ def listen(path: str, *, mode: int = SOCKET_MODE) -> socket.socket:
         finally:
             os.umask(mask)
         listener.listen(_BACKLOG)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         listener.close()
         raise MediaError(f"cannot listen on {path}: {error}") from None
     except MediaError:

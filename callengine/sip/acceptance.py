@@ -10,7 +10,8 @@ from callengine.sip.timers import Timers
 
 
 class Acceptance:
-    """Sends the 2xx again after T1, 2*T1, ... at most T2, over any transport, for 64*T1.
+    """Sends the 2xx again after T1, 2*T1, ... at most T2, over any transport, for 64*T1. `cseq` is the
+    INVITE's number.
 
     The transaction has sent it once already. Without an ACK until then `on_unacknowledged` is called, once.
     """
@@ -19,12 +20,13 @@ class Acceptance:
         self,
         transaction: ServerTransaction,
         *,
+        cseq: int,
         timers: Timers,
         queue: TimerQueue,
         now: Callable[[], float],
         on_unacknowledged: Callable[[], None],
     ) -> None:
-        self.cseq = transaction.request.cseq.number
+        self.cseq = cseq
         self._transaction = transaction
         self._longest = timers.t2
         self._queue = queue

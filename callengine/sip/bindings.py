@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 from callengine.errors import BadMessage, ProtocolError
 from callengine.sip.address import Address
 from callengine.sip.flow import Flow
 from callengine.sip.message import Request
 from callengine.sip.uri import Uri
+
+_SIP_PORT = 5060
+"""Where SIP is spoken when a URI does not say (RFC 3261 19.1.2)."""
 
 _AN_HOUR = 3600
 """A registrar must not call a longer wish too brief (RFC 3261 10.3), and assumes it for a malformed one."""
@@ -24,7 +28,7 @@ class Binding:
     address_of_record: str
     """The URI under which the user is known: user and domain alone."""
     flow: Flow
-    """Where the REGISTER really came from, which is where requests for this phone are sent."""
+    """Where requests for this phone are sent; see `way_to`."""
     registered_at: float
     """Seconds since the epoch."""
     expires_at: float
@@ -196,7 +200,7 @@ class _Work:
         return Binding(
             contact=str(contact.uri),
             address_of_record=address_of_record(self._request.to.uri),
-            flow=self._source,
+            flow=way_to(contact.uri, via_host=self._request.via.host, source=self._source),
             registered_at=self._now,
             expires_at=self._now + expires,
             call_id=self._request.call_id,
@@ -205,6 +209,22 @@ class _Work:
             user_agent=self._request.headers.get("user-agent"),
             instance=contact.parameter("+sip.instance") or None,
         )
+
+
+def way_to(contact: Uri, *, via_host: str, source: Flow) -> Flow:
+    """Where to send what is for a phone that registered `contact` from `source`.
+
+    To its Contact, as RFC 3261 wants. But a phone behind a NAT names the address that it believes to have,
+    in Contact and Via alike: then back to where its REGISTER came from (RFC 3581 is the same idea), and so
+    too for a name, which says nothing of the way back.
+    """
+    try:
+        ip_address(contact.host)
+    except ValueError:
+        return source
+    if contact.host != source.host and contact.host == via_host:
+        return source
+    return Flow(source.transport, contact.host, contact.port or _SIP_PORT)
 
 
 def _seconds(text: str | None) -> int | None:

@@ -29,12 +29,13 @@ class ClientTransaction(StateMachine):
     """
 
     __slots__ = (
+        "_ack",
         "_cancel_headers",
         "_cancel_with",
         "_last_response",
         "_on_failure",
-        "_on_response",
         "key",
+        "on_response",
         "request",
     )
 
@@ -53,10 +54,13 @@ class ClientTransaction(StateMachine):
         """`cancel_with` sends a CANCEL by a transaction of its own."""
         super().__init__(around, flow, on_terminated)
         self.request = request
+        """What we ask; once it is answered, only its method and URI."""
         self.key = key
         self._wire = request.serialise()
-        self._on_response = on_response
+        self.on_response = on_response
+        """Who hears the responses; may be changed at any time."""
         self._on_failure = on_failure
+        self._ack = b""
         self._cancel_with = cancel_with
         self._cancel_headers: tuple[tuple[str, str], ...] | None = None
         self._last_response: Response | None = None
@@ -76,13 +80,13 @@ class ClientTransaction(StateMachine):
         """Take a response that belongs to this request."""
         self._last_response = response
         status = response.status
-        if status >= 300:
-            self._feed(Input.RECEIVE_REFUSAL)
-        elif status >= 200:
-            self._feed(Input.RECEIVE_2XX)
-        else:
+        if status < 200:
             self._feed(Input.RECEIVE_1XX)
             self._send_due_cancel()
+        else:
+            self._feed(Input.RECEIVE_2XX if status < 300 else Input.RECEIVE_REFUSAL)
+            self._slim()
+        self._last_response = None
 
     def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Take an INVITE back: CANCEL, as soon as a provisional response has come (RFC 3261 9.1).
@@ -100,9 +104,18 @@ class ClientTransaction(StateMachine):
             self.state = State.TERMINATED
             self._leave()
 
+    def _slim(self) -> None:
+        """Let go of what an answered request needs no more, while it waits for repetitions."""
+        if self._wire:
+            self._wire = b""
+            self.request = Request(self.request.method, self.request.uri)
+            self._on_failure = _nobody
+        if self.state is not State.ACCEPTED:
+            self.on_response = _nobody
+
     def _leave(self) -> None:
         super()._leave()
-        self._on_response = _nobody
+        self.on_response = _nobody
 
     def _send_due_cancel(self) -> None:
         headers = self._cancel_headers
@@ -113,11 +126,12 @@ class ClientTransaction(StateMachine):
 
     def _pass_response(self) -> None:
         if self._last_response is not None:
-            self._on_response(self._last_response)
+            self.on_response(self._last_response)
 
     def _send_ack(self) -> None:
-        if self._last_response is not None:
-            self._give(ack_for_refusal(self.request, self._last_response).serialise())
+        if not self._ack and self._last_response is not None:
+            self._ack = ack_for_refusal(self.request, self._last_response).serialise()
+        self._give(self._ack)
 
     def _report_timeout(self) -> None:
         self._on_failure(RequestTimedOut(f"no answer to {self.request.method} from {self.flow}"))
@@ -162,7 +176,7 @@ class OtherClientTransaction(ClientTransaction):
     table = NON_INVITE_CLIENT
 
 
-def _nobody(_: Response) -> None:
+def _nobody(_: object) -> None:
     """Takes the place of who made the transaction, and need not be kept for it any longer."""
 
 

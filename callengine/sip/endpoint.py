@@ -199,10 +199,13 @@ class Endpoint:
         self.send_request(request, flow, on_response=take, on_failure=outcome.set_exception)
         return cast(Response, outcome.get())
 
-    def accept(self, transaction: ServerTransaction, *, on_unacknowledged: Callable[[], None]) -> Acceptance:
-        """Repeat the 2xx that this INVITE was just given until it is ACKed."""
+    def repeat_until_ack(
+        self, transaction: ServerTransaction, *, cseq: int, on_unacknowledged: Callable[[], None]
+    ) -> Acceptance:
+        """Repeat the 2xx that the INVITE with the number `cseq` was just given until it is ACKed."""
         return Acceptance(
             transaction,
+            cseq=cseq,
             timers=self.timers,
             queue=self._driver.queue,
             now=self.clock.monotonic,

@@ -88,12 +88,16 @@ class Registration:
         if self._greenlet is None:
             self._greenlet = greenlets.spawn("registration", self._keep_fresh)
 
-    def unregister(self) -> None:
-        """Take the binding back. Raises RegistrationFailed or RequestTimedOut."""
+    def stop(self) -> None:
+        """Keep it fresh no longer; the registrar forgets it when its time is over."""
         self._stopped.set()
         if self._greenlet is not None:
             self._greenlet.join()
             self._greenlet = None
+
+    def unregister(self) -> None:
+        """Take the binding back. Raises RegistrationFailed or RequestTimedOut."""
+        self.stop()
         if self.registered.is_set():
             self._register_once(0)
 

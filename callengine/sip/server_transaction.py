@@ -46,6 +46,7 @@ class ServerTransaction(StateMachine):
         """`source` is where the request came from, `flow` where its responses go (RFC 3261 18.2.2)."""
         super().__init__(around, flow, on_terminated)
         self.request = request
+        """What was asked; once it is answered, only its method and URI."""
         self.source = source
         self.key = key
         self.merge_key: MergeKey | None = None
@@ -108,6 +109,12 @@ class ServerTransaction(StateMachine):
             return
         self._around.counts.count_request(self.request.method, status)
         self._feed(Input.RESPOND_2XX if status < 300 else Input.RESPOND_REFUSAL)
+        self._slim()
+
+    def _slim(self) -> None:
+        """Let go of the request: thousands of answered ones wait here half a minute for repetitions."""
+        self._to_tag = self.to_tag
+        self.request = Request(self.request.method, self.request.uri)
 
     def repeat_acceptance(self) -> None:
         """Send the 2xx to an INVITE once more; the session does this until the ACK (RFC 3261 13.3.1.4)."""

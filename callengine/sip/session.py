@@ -257,9 +257,11 @@ class Session(DialogEnd):
     def _accept(self, transaction: ServerTransaction, body: bytes, headers: HeaderLines = ()) -> None:
         """Answer an INVITE with 200, repeated until the ACK comes (RFC 3261 13.3.1.4)."""
         self.local_body = body
+        cseq = transaction.request.cseq.number
         transaction.answer(200, headers=(*self._describe(body), *headers), body=body)
-        acceptance = self.endpoint.accept(transaction, on_unacknowledged=self._give_up)
-        self._acceptances[acceptance.cseq] = acceptance
+        self._acceptances[cseq] = self.endpoint.repeat_until_ack(
+            transaction, cseq=cseq, on_unacknowledged=self._give_up
+        )
 
     def _give_up(self) -> None:
         """Nobody has ACKed for 64*T1: BYE, and the session is over (RFC 3261 13.3.1.4)."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
+import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import gevent
@@ -24,11 +26,18 @@ from callengine.softphone.recording import Recording
 from callengine.softphone.sound import SILENCE, Sound
 
 _BIND_ATTEMPTS = 100
+_SO_TIMESTAMPNS = 35
+"""Linux (asm-generic/socket.h): each datagram comes with the time of its arrival, a struct timespec."""
+_ANCILLARY_BYTES = 64
+_TIMESPEC = struct.Struct("@qq")
 
 
 @dataclass
 class AudioReport:
-    """What one call's audio came to; times are in seconds."""
+    """What one call's audio came to; times are in seconds.
+
+    Where the kernel tells when a packet arrived, that counts, and not when this process got round to it.
+    """
 
     packets_sent: int = 0
     packets_received: int = 0
@@ -77,7 +86,7 @@ class Audio:
     def start(self, agreement: Agreement) -> None:
         """Begin to send and to listen as agreed."""
         self._agreement = agreement
-        self._started_at = self._clock.monotonic()
+        self._started_at = self._clock.now()
         greenlets.spawn("audio_send", self._send, owner=self._group)
         greenlets.spawn("audio_receive", self._receive, owner=self._group)
 
@@ -140,25 +149,25 @@ class Audio:
     def _receive(self) -> None:
         while not self._closing:
             try:
-                datagram = self._socket.recv(LARGEST_PACKET)
+                datagram, ancillary, _flags, _source = self._socket.recvmsg(LARGEST_PACKET, _ANCILLARY_BYTES)
             except OSError:
-                continue
+                return
             try:
-                self._take(RtpPacket.parse(datagram))
+                self._take(RtpPacket.parse(datagram), _arrival(ancillary) or self._clock.now())
             except ProtocolError:
                 continue
 
-    def _take(self, packet: RtpPacket) -> None:
+    def _take(self, packet: RtpPacket, arrived_at: float) -> None:
         agreement = self._agreement
         if agreement is None:
             return
         if packet.payload_type == agreement.receive_telephone_event:
-            self._count(packet)
+            self._count(packet, arrived_at)
             digit = self._listener.hear(packet.timestamp, packet.payload)
             if digit is not None:
                 self._on_digit(digit)
         elif packet.payload_type == agreement.receive_payload_type:
-            arrived_at = self._count(packet)
+            self._count(packet, arrived_at)
             if self._recording is not None:
                 self._recording.add(
                     ssrc=packet.ssrc,
@@ -167,19 +176,17 @@ class Audio:
                     arrived_at=arrived_at,
                 )
 
-    def _count(self, packet: RtpPacket) -> float:
-        now = self._clock.monotonic()
+    def _count(self, packet: RtpPacket, arrived_at: float) -> None:
         report = self.report
         if self._last is None:
-            report.first_packet = now - self._started_at
+            report.first_packet = arrived_at - self._started_at
         else:
             sequence, before = self._last
-            report.longest_gap = max(report.longest_gap, now - before)
+            report.longest_gap = max(report.longest_gap, arrived_at - before)
             report.sequence_breaks += packet.sequence != (sequence + 1) % 0x10000
-        self._last = packet.sequence, now
+        self._last = packet.sequence, arrived_at
         report.packets_received += 1
         report.sources.add(packet.ssrc)
-        return now
 
 
 def _bound(host: str) -> socket.socket:
@@ -187,6 +194,17 @@ def _bound(host: str) -> socket.socket:
         bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         bound.bind((host, 0))
         if bound.getsockname()[1] % 2 == 0:
+            with contextlib.suppress(OSError):
+                bound.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             return bound
         bound.close()
     raise MediaError(f"no free even port on {host}")
+
+
+def _arrival(ancillary: Iterable[tuple[int, int, bytes]]) -> float | None:
+    """When the kernel took the datagram, in seconds since the epoch; None if it does not say."""
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(content) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(content)
+            return float(seconds + nanoseconds / 1e9)
+    return None

@@ -56,6 +56,7 @@ class Call:
         self._call_id = ""
         self._status: int | None = None
         self._connected_at: float | None = None
+        self._session: Session | None = None
         self._conversation = Conversation(
             around.options,
             number=number,
@@ -64,6 +65,11 @@ class Call:
             on_digit=lambda digit: self._tell(PhoneEvent.DTMF, digit=digit),
             on_held=lambda: self._tell(PhoneEvent.CALL_HELD, by="remote"),
         )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended for the far end; what is left to do then is ours alone."""
+        return self._session is not None and self._session.ended.is_set()
 
     def take(self, session: IncomingSession) -> None:
         """A call that comes: ring, answer or refuse, talk."""
@@ -91,6 +97,7 @@ class Call:
 
     def _until_over(self, session: Session, connect: Callable[[], bool]) -> None:
         """Connect and talk; whatever happens, nothing is left of the call."""
+        self._session = session
         try:
             if connect():
                 self._talk(session)

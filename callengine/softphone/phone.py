@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gevent
@@ -35,7 +37,8 @@ class Phone:
         self._clock = clock or SystemClock()
         self._stopping = Event()
         self._calls = 0
-        self._is_busy = False
+        self._call: Call | None = None
+        self._unfinished = 0
         self._idle = Event()
         self._idle.set()
 
@@ -130,34 +133,33 @@ class Phone:
 
     def _take(self, around: Surroundings, transaction: ServerTransaction) -> None:
         """An INVITE: there is one line only. Raises BadMessage for one that is to be answered 400."""
-        if self._is_busy or self._stopping.is_set():
+        is_busy = self._call is not None and not self._call.is_over
+        if is_busy or self._stopping.is_set():
             transaction.answer(BUSY_HERE)
             return
         contact = around.endpoint.contact(self._options.name)
         session = IncomingSession(transaction, around.endpoint, contact=contact)
-        self._seize()
-        try:
-            Call(around, number=self._calls).take(session)
-        finally:
-            self._free()
+        with self._line(around) as call:
+            call.take(session)
 
     def _place(self, around: Surroundings, target: str) -> bool:
         self._idle.wait()
-        self._seize()
-        try:
-            flow = around.endpoint.resolve(self._server_uri())
-            return Call(around, number=self._calls).place(target, flow)
-        finally:
-            self._free()
+        with self._line(around) as call:
+            return call.place(target, around.endpoint.resolve(self._server_uri()))
 
-    def _seize(self) -> None:
-        self._is_busy = True
-        self._idle.clear()
+    @contextmanager
+    def _line(self, around: Surroundings) -> Iterator[Call]:
+        """The line, taken by a new call; it is free again as soon as that is over for the far end."""
         self._calls += 1
-
-    def _free(self) -> None:
-        self._is_busy = False
-        self._idle.set()
+        call = self._call = Call(around, number=self._calls)
+        self._unfinished += 1
+        self._idle.clear()
+        try:
+            yield call
+        finally:
+            self._unfinished -= 1
+            if not self._unfinished:
+                self._idle.set()
 
 
 def own_address(server: tuple[str, int]) -> str:

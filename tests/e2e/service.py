@@ -25,6 +25,8 @@ from tests.e2e.ports import free_tcp_port, free_udp_port, free_udp_range
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "e2e-secret"
+_ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:)", re.MULTILINE)
+"""Where a line of the log begins that is not the continuation of another."""
 _TROUBLE = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|Traceback")
 
 
@@ -148,9 +150,9 @@ class Service:
         return document
 
     def trouble(self) -> list[str]:
-        """The lines of its log and output that warn, or tell of an error."""
+        """What its log and output warn of, or tell of an error: each with the lines that belong to it."""
         text = self.output() + (self.log.read_text(encoding="utf-8") if self.log.exists() else "")
-        return [line for line in text.splitlines() if _TROUBLE.search(line)]
+        return [entry for entry in _ENTRY.split(text) if _TROUBLE.search(entry)]
 
     def output(self) -> str:
         """What `serve` has printed."""

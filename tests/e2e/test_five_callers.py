@@ -25,6 +25,8 @@ from tests.e2e.sipp import Caller, Sipp, SippResult
 
 CALLER_TONES = {"5551": 450, "5552": 550, "5553": 650, "5554": 750, "5555": 850}
 AGENT_TONES = {"alice": 1100, "bob": 1500}
+AGENT_CODECS = {"alice": "PCMU", "bob": "PCMA"}
+"""The callers speak mu-law, so bob's calls have to be translated."""
 ALL_TONES = {**CALLER_TONES, **AGENT_TONES}
 ANSWER_AFTER = 0.3
 TALK_SECONDS = {"alice": 2.0, "bob": 2.4}
@@ -48,6 +50,7 @@ class Shift:
     events: dict[str, list[Event]]
     records: list[CallRecord]
     before: Held
+    during: Held
     after: Held
     retransmissions: int
     trouble: list[str]
@@ -100,6 +103,7 @@ def _phone(name: str, service: Service, directory: Path) -> Phone:
     return Phone(
         name,
         *("--play", f"tone:{AGENT_TONES[name]}", "--record", str(directory / f"{name}.wav")),
+        *("--codecs", AGENT_CODECS[name]),
         *("--answer-after", str(ANSWER_AFTER), "--hang-up-after", str(TALK_SECONDS[name])),
         server=service.server,
     )
@@ -131,7 +135,11 @@ def shift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
         stack.enter_context(capture())
         peers = dict(zip(CALLER_TONES, stack.enter_context(RtpPeers(CALLER_TONES.values())).peers))
         callers = [Caller(number, peer.port) for number, peer in peers.items()]
-        sipp = Sipp(directory / "sipp", server=service.server, callers=callers).wait()
+        running = Sipp(directory / "sipp", server=service.server, callers=callers)
+        for phone in phones.values():
+            phone.wait_for("call_connected")
+        during = Held.by(service)
+        sipp = running.wait()
         after = _given_back(service, before)
         yield Shift(
             sipp=sipp,
@@ -139,6 +147,7 @@ def shift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
             events={name: list(phone.events) for name, phone in phones.items()},
             records=read_records(service),
             before=before,
+            during=during,
             after=after,
             retransmissions=service.status()["retransmissions"],
             trouble=service.trouble(),
@@ -196,6 +205,13 @@ def _only(frequency: int) -> dict[int, float]:
     return {tone: 1.0 if tone == frequency else 0.0 for tone in ALL_TONES.values()}
 
 
+def test_each_agent_is_spoken_to_in_its_own_codec(shift: Shift) -> None:
+    for talk in shift.talks():
+        assert talk.told["call_connected"]["codec"] == AGENT_CODECS[talk.agent]
+    for peer in shift.peers.values():
+        assert {arrival.payload_type for arrival in peer.arrivals} == {0}
+
+
 def test_the_callers_hear_one_unbroken_stream_from_answer_to_end(shift: Shift) -> None:
     for number, peer in shift.peers.items():
         assert is_unbroken(peer.arrivals), number
@@ -233,8 +249,18 @@ def test_the_records_are_right_to_a_tenth_of_a_second(shift: Shift) -> None:
         assert record.talk_seconds == pytest.approx(ended_at - connected_at, abs=EXACT)
 
 
+def test_a_dialog_and_a_relay_have_one_greenlet_each(shift: Shift) -> None:
+    callers, agents = len(CALLER_TONES), len(AGENT_TONES)
+    held = shift.during
+    assert (held.active_calls, held.legs, held.ports_in_use) == (callers, callers + agents, callers + agents)
+    assert held.dialogs == held.greenlets["serve"]["dialog"] == callers + agents
+    assert held.greenlets["media"]["relay"] == callers
+
+
 def test_everything_is_given_back(shift: Shift) -> None:
     assert shift.after == shift.before
+    assert "dialog" not in shift.after.greenlets["serve"]
+    assert "relay" not in shift.after.greenlets["media"]
 
 
 def test_nothing_in_the_log_warns(shift: Shift) -> None:

@@ -74,7 +74,7 @@ def _assert_bob_took_it(floor: Floor, record: CallRecord, became_of_the_first: s
     assert floor.service.trouble() == []
 
 
-@pytest.mark.parametrize(("status", "state"), [(486, "busy"), (603, "rejected"), (480, "rejected")])
+@pytest.mark.parametrize(("status", "state"), [(486, "busy"), (603, "rejected"), (480, "unreachable")])
 def test_the_agent_refuses(tmp_path: Path, status: int, state: str) -> None:
     with _floor(tmp_path, "--reject", str(status)) as floor:
         record = floor.call()

@@ -27,11 +27,12 @@ def assert_uses_index(
 
 
 def query_plan(connection: Connection, statement: Statement, params: Mapping[str, Any]) -> list[str]:
-    """The lines of the plan; PostgreSQL is told to scan only where it has no other way."""
+    """The lines of the plan; PostgreSQL is told to scan and sort only where there is no other way."""
     prepared = Prepared(statement, params, connection.dialect)
     bound = prepared.bind(params)
     if connection.dialect.name == "sqlite":
         rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {prepared.sql}", bound)
         return [row[3] for row in rows]
-    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    for other_way in ("seqscan", "hashjoin", "mergejoin"):
+        connection.exec_driver_sql(f"SET LOCAL enable_{other_way} = off")
     return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {prepared.sql}", bound)]

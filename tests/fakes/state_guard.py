@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from callengine.db.committer import Pending
+from callengine.db.engine import driver
 from callengine.db.prepared import Parameters, Statement
 from callengine.db.transaction import Transaction
 
@@ -125,16 +126,15 @@ class StateGuard:
 
     def _release_savepoint(self, connection: Connection, _name: str, _context: Any) -> None:
         inner = self._frames[connection].pop()
-        self._refuse(inner)
+        failure = self._failure(inner)
+        if failure is not None:
+            raise failure
         self._frames[connection][-1].has_event |= inner.has_event
 
     def _commit(self, connection: Connection) -> None:
-        for frame in self._frames.pop(connection, []):
-            self._refuse(frame)
-
-    def _refuse(self, frame: Frame) -> None:
-        failure = self._failure(frame)
-        if failure is not None:
+        failures = [self._failure(frame) for frame in self._frames.pop(connection, [])]
+        for failure in filter(None, failures):
+            driver(connection).rollback()  # SQLAlchemy thinks that what fails to commit is over
             raise failure
 
     def _failure(self, frame: Frame) -> StateChangedWithoutEvent | None:

@@ -18,7 +18,9 @@ def reports() -> list[str]:
 
 @pytest.fixture
 def watchdog(reports: list[str]) -> Iterator[HubWatchdog]:
-    watchdog = HubWatchdog(blocked_after_seconds=0.1, report=reports.append)
+    watchdog = HubWatchdog(
+        blocked_after_seconds=0.1, report=lambda message, stack: reports.append(message + stack)
+    )
     watchdog.start()
     yield watchdog
     watchdog.stop()
@@ -60,7 +62,10 @@ def test_it_stops(watchdog: HubWatchdog, reports: list[str]) -> None:
 
 def test_by_default_it_tells_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr("callengine.log.from_native_thread", lambda level, text: told.append((level, text)))
+    monkeypatch.setattr(
+        "callengine.log.from_native_thread",
+        lambda level, message, stack: told.append((level, message + stack)),
+    )
     watchdog = HubWatchdog(blocked_after_seconds=0.05)
     watchdog.start()
     hold_everybody(0.4)

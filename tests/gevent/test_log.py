@@ -11,6 +11,7 @@ from gevent.threadpool import ThreadPool
 from loguru import logger
 
 from callengine import greenlets, log
+from callengine.log.writer import CAPACITY
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_reader_that_reads_nothing_does_not_hold_the_hub(tmp_path: Path) -> No
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     log.configure(file=str(pipe))
-    for number in range(log.CAPACITY * 2):
+    for number in range(CAPACITY * 2):
         logger.info("{} {}", number, "-" * 97 + "xxx")
     assert log.dropped() > 0
     pieces: list[bytes] = []
@@ -60,7 +61,7 @@ def test_a_reader_that_reads_nothing_does_not_hold_the_hub(tmp_path: Path) -> No
     while pieces[-1:] != [b""]:
         gevent.sleep(0.01)
     text = b"".join(pieces).decode()
-    assert f" {log.CAPACITY * 2 - text.count('xxx')} log lines were lost" in text
+    assert f" {CAPACITY * 2 - text.count('xxx')} log lines were lost" in text
 
 
 def _drain(reader: int, pieces: list[bytes]) -> None:

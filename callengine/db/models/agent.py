@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callengine.db.base import Base, Key, Small, at_least, one_of
+from callengine.db.base import Base, Key, Small, Wire, at_least, one_of
 from callengine.vocabulary import AgentState
 
 
@@ -25,7 +25,7 @@ class Agent(Base):
 
     id: Mapped[Key]
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
-    name: Mapped[str]
+    name: Mapped[Wire]
     ha1_md5: Mapped[str]
     ha1_sha256: Mapped[str]
     realm: Mapped[str]

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callengine.db.base import KEY_TYPE, Base, HexReference, Json, at_least
+from callengine.db.base import KEY_TYPE, Base, HexReference, Json, Wire, at_least
 
 
 class LoggedEvent(Base):
@@ -16,8 +16,8 @@ class LoggedEvent(Base):
     at: Mapped[float]
     type: Mapped[str]
     call_id: Mapped[HexReference | None] = mapped_column(index=True)
-    queue: Mapped[str | None]
-    agent: Mapped[str | None]
+    queue: Mapped[Wire | None]
+    agent: Mapped[Wire | None]
     payload: Mapped[Json]
 
 

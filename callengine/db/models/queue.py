@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callengine.db.base import Base, Key, Small, at_least, more_than, one_of
+from callengine.db.base import Base, Key, Small, Wire, at_least, more_than, one_of
 
 SETTINGS = "settings"
 DATABASE = "database"
@@ -31,7 +31,7 @@ class Queue(Base):
 
     id: Mapped[Key]
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
-    name: Mapped[str]
+    name: Mapped[Wire]
     source: Mapped[str]
     strategy: Mapped[str]
     capacity: Mapped[Small]

@@ -97,7 +97,7 @@ def add_agent(
     """
     if tx.fetch(FIND_ID, {"agent_name": name}):
         raise AgentExists(f"there is an agent {name!r} already")
-    with Session(tx.connection) as session:
+    with tx.orm() as session:
         agent = Agent(
             tenant_id=DEFAULT_TENANT_ID,
             name=name,
@@ -112,7 +112,6 @@ def add_agent(
         session.flush()
         _join_queues(session, agent.id, queues)
         _give_skills(session, agent.id, skills or {})
-        session.flush()
         agent_id = agent.id
     tx.add_event(EventType.AGENT_ADDED, agent=name, queues=list(queues), skills=dict(skills or {}))
     return agent_id

@@ -1,6 +1,6 @@
 """The statements on calls: from the INVITE to the record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, case, func, insert, select, update

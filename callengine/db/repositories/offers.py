@@ -1,6 +1,6 @@
 """The statements on offers: one call offered to one agent, which is also the agent's contact record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update

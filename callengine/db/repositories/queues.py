@@ -74,7 +74,7 @@ def sync_from_settings(tx: Transaction, definitions: Iterable[QueueDefinition]) 
     A queue that the settings do not define any more keeps its row, since calls refer to it. Raises
     SettingsError, naming every queue that the settings and the database both define.
     """
-    with Session(tx.connection) as session:
+    with tx.orm() as session:
         known = {queue.name: queue for queue in session.scalars(_of_tenant())}
         wanted = list(definitions)
         _refuse_defined_twice(wanted, known)
@@ -84,7 +84,6 @@ def sync_from_settings(tx: Transaction, definitions: Iterable[QueueDefinition]) 
                 _create(tx, session, definition)
             else:
                 _change(tx, queue, definition)
-        session.flush()
 
 
 def add_member(tx: Transaction, queue: str, agent: str, *, position: int = 0) -> None:
@@ -92,20 +91,19 @@ def add_member(tx: Transaction, queue: str, agent: str, *, position: int = 0) ->
 
     Raises QueueNotFound or AgentNotFound.
     """
-    with Session(tx.connection) as session:
+    with tx.orm() as session:
         queue_id, agent_id = _find(session, queue, agent)
         member = session.scalar(select(Membership).filter_by(queue_id=queue_id, agent_id=agent_id))
         if member is None:
             member = Membership(queue_id=queue_id, agent_id=agent_id)
             session.add(member)
         member.position = position
-        session.flush()
     tx.add_event(EventType.AGENT_CHANGED, agent=agent, queue=queue, member=True, position=position)
 
 
 def remove_member(tx: Transaction, queue: str, agent: str) -> None:
     """Let `agent` serve `queue` no longer; harmless if it does not. Raises QueueNotFound or AgentNotFound."""
-    with Session(tx.connection) as session:
+    with tx.orm() as session:
         queue_id, agent_id = _find(session, queue, agent)
         gone = delete(Membership).where(Membership.queue_id == queue_id, Membership.agent_id == agent_id)
         session.execute(gone)

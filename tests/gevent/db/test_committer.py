@@ -288,6 +288,31 @@ def test_a_commit_that_fails_fails_every_waiter_and_publishes_nothing(
     assert numbers(engine) == [1]
 
 
+def test_a_commit_that_sqlite_refuses_leaves_no_transaction_open(
+    committer: Committer, engine: Engine, published: list[Event]
+) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("checks foreign keys at the end only in SQLite")
+
+    def refer_to_nobody(tx: Transaction) -> None:
+        tx.execute(text("PRAGMA defer_foreign_keys=ON"))
+        tx.change(update(queues).values(last_agent_id=9))
+        deepen(tx)
+
+    for _ in range(2):
+        good = committer.submit(deepen)
+        bad = committer.submit(refer_to_nobody)
+        with pytest.raises(DatabaseError, match="FOREIGN KEY"):
+            good.get()
+        with pytest.raises(DatabaseError, match="FOREIGN KEY"):
+            bad.get()
+        with pytest.raises(DatabaseError, match="FOREIGN KEY"):
+            committer.commit(refer_to_nobody)
+    assert (depth(engine), published) == (0, [])
+    assert committer.commit(deepen) == 7
+    assert (depth(engine), numbers(engine)) == (1, [1])
+
+
 def test_a_lost_connection_fails_the_commit_and_not_the_next(committer: Committer, engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("a file cannot hang up")
@@ -328,6 +353,44 @@ def test_stop_drains_and_later_units_are_refused(engine: Engine) -> None:
     with pytest.raises(DatabaseError, match="stopped"):
         committer.submit(deepen)
     committer.stop()
+
+
+def test_a_waiter_that_commits_again_while_it_stops_is_served_or_refused(engine: Engine) -> None:
+    committer = Committer(engine)
+    committer.start()
+    outcomes: list[str] = []
+
+    def story() -> None:
+        try:
+            while True:
+                committer.commit(deepen)
+                outcomes.append("stored")
+        except DatabaseError:
+            outcomes.append("refused")
+
+    stories = [gevent.spawn(story) for _ in range(5)]
+    gevent.sleep(0.01)
+    committer.stop()
+    gevent.joinall(stories, timeout=5, raise_error=True)
+    assert outcomes.count("refused") == 5
+    assert outcomes.count("stored") == depth(engine) > 0
+
+
+def test_a_unit_that_ends_the_committer_fails_the_group(engine: Engine) -> None:
+    def leave(_tx: Transaction) -> None:
+        raise gevent.GreenletExit
+
+    committer = Committer(engine)
+    before = committer.submit(deepen)
+    committer.submit(leave)
+    after = committer.submit(deepen)
+    committer.start()
+    for pending in (before, after):
+        with pytest.raises(DatabaseError):
+            pending.get()
+    with pytest.raises(DatabaseError, match="stopped"):
+        committer.commit(deepen)
+    assert depth(engine) == 0
 
 
 def test_stop_lets_the_connection_go(engine: Engine) -> None:

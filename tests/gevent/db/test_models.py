@@ -1,6 +1,5 @@
 from typing import Any
 
-import pytest
 from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -85,13 +84,21 @@ def test_what_the_floor_does_is_accepted(engine: Engine) -> None:
     assert row == (0, 1)
 
 
-@pytest.mark.parametrize(("model", "row"), REFUSED)
-def test_the_database_refuses_what_cannot_be(engine: Engine, model: type[Base], row: dict[str, Any]) -> None:
+def test_the_database_refuses_what_cannot_be(engine: Engine) -> None:
     with engine.begin() as connection:
         rows.store_call(connection)
         rows.store(connection, Skill, {"id": 1, "tenant_id": 1, "name": "french"})
-    with pytest.raises(IntegrityError), engine.begin() as connection:
-        connection.execute(insert(model), [row])
+    accepted = [(model, row) for model, row in REFUSED if not is_refused(engine, model, row)]
+    assert accepted == []
+
+
+def is_refused(engine: Engine, model: type[Base], row: dict[str, Any]) -> bool:
+    with engine.connect() as connection:
+        try:
+            connection.execute(insert(model), [row])
+        except IntegrityError:
+            return True
+    return False
 
 
 def test_a_leg_outlives_its_binding(engine: Engine) -> None:

@@ -70,9 +70,8 @@ def by_insert(tx: Transaction) -> None:
 
 
 def by_orm(tx: Transaction) -> None:
-    with Session(tx.connection) as session:
+    with tx.orm() as session:
         session.get_one(Agent, 1).state = "available"
-        session.flush()
 
 
 UNITS = [quick, by_execute, by_fetch, by_insert, by_orm]
@@ -174,9 +173,10 @@ def test_a_flush_with_event_passes(engine: Engine) -> None:
 def test_an_event_outside_the_savepoint_does_not_count(engine: Engine, state_guard: StateGuard) -> None:
     with Session(engine) as session:
         session.add(logged())
-        with pytest.raises(StateChangedWithoutEvent), session.begin_nested():
-            session.get_one(Agent, 1).state = "busy"
-            session.flush()
+        nested = session.begin_nested()
+        session.get_one(Agent, 1).state = "busy"
+        with pytest.raises(StateChangedWithoutEvent):
+            nested.commit()
     expect_violation(state_guard)
 
 

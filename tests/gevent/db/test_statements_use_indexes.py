@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from sqlalchemy import BindParameter, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Engine, bindparam, delete, insert, select, update
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import Select
-from sqlalchemy.sql.visitors import iterate
+from sqlalchemy.types import TypeEngine
 
 from callengine.db import committer, repositories
-from callengine.db.base import JsonText, table_of
+from callengine.db.base import JsonText, WireText, table_of
 from callengine.db.models import Agent, Queue
 from callengine.db.prepared import Statement
 from tests.fakes.explain import assert_uses_index
@@ -22,6 +22,7 @@ WHOLE_TABLE = {
     "agents.ALL_MEMBERSHIPS",
     "agents.ALL_SKILLS",
     "agents.REALMS",
+    "calls.TOTALS",
     "queues.ALL_QUEUES",
 }
 """What is read at the start of the service, or by its administration: it wants every row."""
@@ -39,30 +40,23 @@ def statements() -> Iterator[tuple[str, Statement]]:
 FOUND = dict(statements())
 
 
-def some_values(statement: Statement) -> dict[str, Any]:
+def some_values(statement: Statement, engine: Engine) -> dict[str, Any]:
     """A value of the right type for each parameter that the statement leaves open."""
-    values: dict[str, Any] = {}
-    for element in iterate(statement):
-        if isinstance(element, BindParameter) and element.required:
-            values[element.key] = [] if isinstance(element.type, JsonText) else _value(element)
-    return values
+    compiled = statement.compile(dialect=engine.dialect)
+    open_ones = {name: bind for name, bind in compiled.binds.items() if bind.required}
+    return {name: _value(bind.type) for name, bind in open_ones.items()}
 
 
-def _value(parameter: BindParameter[Any]) -> Any:
-    try:
-        return parameter.type.python_type(1)
-    except NotImplementedError:
-        return 1
+def _value(kind: TypeEngine[Any]) -> Any:
+    if isinstance(kind, JsonText):
+        return []
+    return "1" if isinstance(kind, WireText) else kind.python_type(1)
 
 
-@pytest.mark.parametrize("name", sorted(FOUND.keys() - WHOLE_TABLE))
-def test_an_index_is_used(engine: Engine, name: str) -> None:
-    statement = FOUND[name]
+def test_an_index_is_used(engine: Engine) -> None:
     with engine.connect() as connection:
-        if statement.is_insert and not statement.compile().params.keys() - some_values(statement).keys():
-            assert_uses_index(connection, statement, some_values(statement))
-        elif not statement.is_insert:
-            assert_uses_index(connection, statement, some_values(statement))
+        for name in FOUND.keys() - WHOLE_TABLE:
+            assert_uses_index(connection, FOUND[name], some_values(FOUND[name], engine))
 
 
 def test_the_exceptions_exist() -> None:
@@ -81,7 +75,8 @@ SCANS: list[Statement] = [
 ]
 
 
-@pytest.mark.parametrize("statement", SCANS)
-def test_a_scan_is_noticed(engine: Engine, statement: Statement) -> None:
-    with engine.connect() as connection, pytest.raises(AssertionError):
-        assert_uses_index(connection, statement, some_values(statement) and {"given": "x"})
+def test_a_scan_is_noticed(engine: Engine) -> None:
+    with engine.connect() as connection:
+        for statement in SCANS:
+            with pytest.raises(AssertionError):
+                assert_uses_index(connection, statement, some_values(statement, engine))

@@ -4,7 +4,7 @@ from sqlalchemy import Engine, bindparam, select, update
 from callengine.db.base import table_of
 from callengine.db.committer import Committer, Transaction
 from callengine.db.models import Agent, Queue
-from callengine.errors import GuardFailed
+from callengine.errors import DatabaseError, GuardFailed
 from callengine.events.types import EventType
 from tests.fakes import rows
 from tests.fakes.clock import FakeClock
@@ -82,24 +82,38 @@ def test_a_payload_that_is_no_json_undoes_the_unit(committer: Committer, engine:
         assert connection.scalars(select(queues.c.depth)).all() == [0, 0]
 
 
+def add_agent(tx: Transaction, **values: object) -> None:
+    with tx.orm() as session:
+        session.add(Agent(**rows.agent(**values)))
+    tx.add_event(EventType.AGENT_ADDED, agent="alice")
+
+
 def test_the_orm_works_on_the_same_transaction(committer: Committer, engine: Engine) -> None:
-    from sqlalchemy.orm import Session
-
-    def unit(tx: Transaction) -> None:
-        with Session(tx.connection) as session:
-            session.add(Agent(**rows.agent()))
-            session.flush()
-        tx.add_event(EventType.AGENT_ADDED, agent="alice")
-
     def failing(tx: Transaction) -> None:
-        with Session(tx.connection) as session:
-            session.add(Agent(**rows.agent(id=2, name="bob")))
-            session.flush()
+        add_agent(tx, id=2, name="bob")
         raise KeyError
 
-    group = [committer.submit(unit), committer.submit(failing)]
+    group = [committer.submit(add_agent), committer.submit(failing)]
     group[0].get()
     with pytest.raises(KeyError):
         group[1].get()
     with engine.connect() as connection:
         assert connection.scalars(select(Agent.name)).all() == ["alice"]
+
+
+def test_a_flush_that_fails_undoes_its_own_unit_alone(committer: Committer, engine: Engine) -> None:
+    def refused(tx: Transaction) -> None:
+        add_agent(tx, id=2, name="bob", load=-1)
+
+    def carol(tx: Transaction) -> None:
+        add_agent(tx, id=3, name="carol")
+
+    group = [committer.submit(unit) for unit in (add_agent, refused, carol)]
+    for place in (0, 2):
+        group[place].get()
+    with pytest.raises(DatabaseError, match="ck_agents_load"):
+        group[1].get()
+    with pytest.raises(DatabaseError, match="ck_agents_load"):
+        committer.commit(refused)
+    with engine.connect() as connection:
+        assert sorted(connection.scalars(select(Agent.name))) == ["alice", "carol"]

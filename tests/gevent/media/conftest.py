@@ -9,9 +9,11 @@ import gevent
 import pytest
 
 from callengine import greenlets
+from callengine.media.client import MediaClient
 from callengine.media.engine import MediaEvent
 from callengine.media.local import LocalEngine
 from callengine.media.port_pool import PortPool
+from tests.fakes.media_process import RunningMedia
 from tests.fakes.rtp_phone import HOST, RtpPhone
 
 PORT_FIRST, PORT_LAST = 28000, 28199
@@ -59,3 +61,34 @@ def phones() -> Iterator[Callable[..., RtpPhone]]:
 @pytest.fixture
 def socket_path(tmp_path: Path) -> str:
     return os.fspath(tmp_path / "media.sock")
+
+
+@pytest.fixture
+def start_media(socket_path: str) -> Iterator[Callable[..., RunningMedia]]:
+    """Starts media processes on `socket_path`, and ends them after the test."""
+    started: list[RunningMedia] = []
+
+    def start(**options: object) -> RunningMedia:
+        started.append(RunningMedia(socket_path, **options))
+        return started[-1]
+
+    yield start
+    for media in started:
+        media.close()
+
+
+@pytest.fixture
+def connect(socket_path: str, events: list[MediaEvent]) -> Iterator[Callable[..., MediaClient]]:
+    """Makes clients of the process on `socket_path`, and disconnects them after the test."""
+    made: list[MediaClient] = []
+
+    def make(*, owner: str = "node", incarnation: int = 1, deadline: float = 2.0) -> MediaClient:
+        client = MediaClient(
+            socket_path, owner=owner, incarnation=incarnation, deadline=deadline, on_event=events.append
+        )
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.disconnect()

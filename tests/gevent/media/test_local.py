@@ -34,7 +34,7 @@ def test_ports_are_even_and_given_back(engine: LocalEngine) -> None:
     assert engine.open("a") not in ports, "a port that was used rests"
 
 
-def test_when_every_port_is_used_the_answer_is_no_ports(phones: Phones) -> None:
+def test_when_every_port_is_used_the_answer_is_no_ports() -> None:
     engine = LocalEngine(host=HOST, ports=PortPool(*PORTS))
     for name in "abc":
         engine.open(name)

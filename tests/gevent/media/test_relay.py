@@ -300,3 +300,15 @@ def test_what_the_network_refuses_is_counted(engine: LocalEngine, phones: Phones
         while engine.statistics("other").packets_dropped < 2:
             gevent.sleep(0.01)
     assert engine.statistics("other").packets_sent == 0
+
+
+def test_phones_that_name_our_own_ports_make_no_endless_loop(engine: LocalEngine, phones: Phones) -> None:
+    anyone = phones()
+    one_port, other_port = engine.open("one"), engine.open("other")
+    engine.set_remote("one", anyone.remote(port=other_port))
+    engine.set_remote("other", anyone.remote(port=one_port))
+    engine.join("one", "other")
+    anyone.engine_port = other_port
+    anyone.send()
+    gevent.sleep(0.2)
+    assert engine.totals().packets_sent <= 2

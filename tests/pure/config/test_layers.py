@@ -77,6 +77,14 @@ def test_a_file_that_is_no_toml_is_one_problem(tmp_path: Path, text: str) -> Non
     assert "\n" not in problems[0]
 
 
+def test_a_file_is_shown_as_one_would_type_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file(tmp_path / "s.toml", "[default.sip]\nport = 1\n")
+    for here, shown in ((tmp_path, "s.toml"), (Path("/"), str(path)), (Path("/usr"), str(path))):
+        monkeypatch.chdir(here)
+        (layer,) = from_file(path, "production", [])
+        assert layer["sip"]["port"].source == f"{shown} [default]"
+
+
 def test_a_file_with_another_table(tmp_path: Path) -> None:
     problems: list[str] = []
     path = file(tmp_path / "s.toml", '[prodution.general]\ndomain = "x"\n')

@@ -135,3 +135,11 @@ def test_the_marker_of_a_change_waits_for_audio() -> None:
     assert event is not None
     assert audio is not None
     assert (event.marker, audio.marker) == (False, True)
+
+
+def test_a_stream_that_comes_back_to_us_is_refused() -> None:
+    assert Phone().numbers((7, 0, 1, 0.0), (8, 160, SSRC, 0.02), (8, 160, 1, 0.02)) == [
+        (101, 1160, True),
+        None,
+        (102, 1320, False),
+    ]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine, insert, select
 
@@ -19,8 +21,8 @@ def _stored(engine: Engine) -> None:
         connection.execute(insert(Queue), [rows.queue(), rows.queue(id=2, name="sales")])
 
 
-def add(tx: Transaction, name: str = "alice", **options: object) -> int:
-    return agents.add_agent(tx, name, ha1=HA1, realm="call-center.local", **options)  # type: ignore[arg-type]
+def add(tx: Transaction, name: str = "alice", **options: Any) -> int:
+    return agents.add_agent(tx, name, ha1=HA1, realm="call-center.local", **options)
 
 
 def test_an_added_agent_is_offline_and_idle(
@@ -88,7 +90,7 @@ def test_an_unknown_queue_is_named_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("options", [{"skills": {"french": 11}}, {"max_concurrent_calls": 0}])
-def test_what_a_check_refuses_is_a_database_error(committer: Committer, options: dict[str, object]) -> None:
+def test_what_a_check_refuses_is_a_database_error(committer: Committer, options: dict[str, Any]) -> None:
     with pytest.raises(DatabaseError, match="ck_"):
         committer.commit(lambda tx: add(tx, **options))
     committer.commit(add)

@@ -1,8 +1,7 @@
-"""The log's writer and its lines, in a process that is not patched."""
+"""The log as its users see it, in a process that is not patched."""
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,10 +101,11 @@ def test_lines_of_the_standard_library(file: Path) -> None:
 
 def test_a_line_from_a_native_thread(file: Path) -> None:
     log.configure(file=str(file))
-    log.from_native_thread("WARNING", "blocked")
-    (line,) = written(file)
+    log.from_native_thread("WARNING", "blocked", "a\n  stack\n")
+    line, *stack = written(file)
     assert line.endswith("[thread] - blocked")
     assert __name__ in line
+    assert stack == ["a", "  stack"]
 
 
 def test_without_configuration_a_native_thread_is_silent() -> None:
@@ -132,50 +132,3 @@ def test_a_file_that_cannot_be_opened_leaves_the_log_as_it_was(file: Path) -> No
 def test_only_its_owner_and_group_may_read(file: Path) -> None:
     log.configure(file=str(file))
     assert file.stat().st_mode & 0o007 == 0
-
-
-def test_lines_beyond_the_capacity_are_dropped_and_told(file: Path) -> None:
-    writer = log.Writer(str(file), capacity=3)
-    for number in range(5):
-        writer.put(f"{number}\n")
-    assert writer.dropped == 2
-    writer.start()
-    writer.stop(5.0)
-    loss, *lines = file.read_text().splitlines()
-    assert loss.endswith("2 log lines were lost: too slow to write")
-    assert lines == ["0", "1", "2"]
-
-
-def test_a_full_disk_drops_lines_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not os.path.exists("/dev/full"):
-        pytest.skip("no /dev/full here")
-    writer = log.Writer("/dev/full")
-    monkeypatch.setattr(log.Writer, "_rotate_if_full", lambda _: None)
-    writer.put("a\n")
-    writer.put("b\n")
-    writer.start()
-    writer.stop(5.0)
-    assert writer.dropped == 2
-
-
-def test_a_file_that_another_process_set_aside_is_left_alone(file: Path) -> None:
-    writer = log.Writer(str(file))
-    file.rename(file.with_suffix(".1"))
-    writer.put("line\n")
-    writer.start()
-    writer.stop(5.0)
-    assert file.read_text() == "line\n"
-    assert file.with_suffix(".1").read_text() == ""
-
-
-def test_a_full_file_is_set_aside(file: Path) -> None:
-    for number in range(8):
-        writer = log.Writer(str(file), rotation_bytes=10)
-        writer.put(f"line number {number}\n")
-        writer.start()
-        writer.stop(5.0)
-    assert file.read_text() == "line number 7\n"
-    kept = sorted(path.name for path in file.parent.iterdir())
-    assert kept == ["log", "log.1", "log.2", "log.3", "log.4", "log.5"]
-    assert (file.parent / "log.1").read_text() == "line number 6\n"
-    assert (file.parent / "log.5").read_text() == "line number 2\n"

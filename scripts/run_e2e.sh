@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Sets everything up and runs the real service against SIPp, baresip and softphones:
+# scripts/run_e2e.sh [--capture FILE] [OPTIONS OF PYTEST]
+#
+# --capture FILE writes what goes over loopback in the shift of five callers (tcpdump, where it is allowed).
+# The last line is the result of that shift. Exit codes: 0 good, 1 failed, 2 something is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [ "${1:-}" = --capture ]; then
+    if [ -z "${2:-}" ]; then
+        echo "--capture wants the name of the file." >&2
+        exit 2
+    fi
+    E2E_CAPTURE=$(realpath -m "$2")
+    export E2E_CAPTURE
+    shift 2
+fi
+
+SETUP_EXTRAS=dev
+source scripts/setup.sh
+needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2
+exec "$PYTHON" -m pytest -q "$@" tests/e2e

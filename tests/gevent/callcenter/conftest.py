@@ -1,0 +1,131 @@
+"""A whole call center in this process, with the local media engine, and phones that call it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+
+from callengine import greenlets, store
+from callengine.app import CallCenter
+from callengine.config import Settings, load
+from callengine.db import schema
+from callengine.db.engine import make_engine, reading
+from callengine.db.repositories.agents import add_agent
+from callengine.media.engine import EventSink, MediaEngine
+from callengine.media.local import LocalEngine
+from callengine.media.port_pool import PortPool
+from callengine.sip.auth import ha1
+from tests.fakes.phone import Phone, Script, answer
+
+REALM = "127.0.0.1"
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """A port that nobody has at this moment."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Desk:
+    """The call center and everybody around it."""
+
+    def __init__(self, directory: Path, **variables: str) -> None:
+        own = {
+            "GENERAL__DOMAIN": REALM,
+            "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
+            "GENERAL__BYE_TIMEOUT_SECONDS": "0.5",
+            "SIP__PORT": str(free_port(socket.SOCK_DGRAM)),
+            "API__PORT": str(free_port(socket.SOCK_STREAM)),
+            "DATABASE__URL": f"sqlite:///{directory / 'call_center.db'}",
+            "SECURITY__OPEN_INBOUND": "true",
+        }
+        prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **variables}.items()}
+        self.settings: Settings = load(prefixed)
+        self.phones: list[Phone] = []
+        self.center: CallCenter | None = None
+        schema.upgrade(self.settings.database.url)
+
+    def open(self) -> None:
+        """Start the call center."""
+        self.center = CallCenter(self.settings, make_media=_local_engine)
+        self.center.start()
+
+    def add_agents(self, *names: str, queue: str = "support") -> None:
+        """Agents with the password "secret"."""
+        with store.offline(self.settings) as committer:
+            for name in names:
+                secrets = {each: ha1(name, REALM, "secret", each) for each in ("MD5", "SHA-256")}
+                committer.commit(partial(add_agent, name=name, ha1=secrets, realm=REALM, queues=[queue]))
+
+    def phone(self, name: str = "caller", *, script: Script = answer) -> Phone:
+        """A phone that is not registered."""
+        phone = Phone(("127.0.0.1", self.settings.sip.port), name=name, script=script)
+        self.phones.append(phone)
+        return phone
+
+    def agent(self, name: str, *, script: Script = answer) -> Phone:
+        """A phone of the agent, registered."""
+        phone = self.phone(name, script=script)
+        phone.register()
+        return phone
+
+    def rows(self, statement: str) -> list[Any]:
+        """What the database holds."""
+        engine = make_engine(self.settings.database.url, enable_wal_mode=None)
+        try:
+            with reading(engine) as connection:
+                return list(connection.exec_driver_sql(statement).mappings())
+        finally:
+            engine.dispose()
+
+    def one(self, statement: str) -> Any:
+        """The only row."""
+        (row,) = self.rows(statement)
+        return row
+
+    def until(self, statement: str, expected: object) -> None:
+        """Wait until the only value of the only row is `expected`."""
+        wait_until(lambda: next(iter(self.one(statement).values())) == expected, f"{statement}: {expected}")
+
+    def close(self) -> None:
+        """Hang everything up."""
+        for phone in self.phones:
+            phone.close()
+        if self.center is not None:
+            self.center.stop()
+
+
+def wait_until(condition: Callable[[], bool], what: str = "it") -> None:
+    """Wait until the condition holds."""
+    with gevent.Timeout(10, AssertionError(f"{what} did not become true")):
+        while not condition():
+            gevent.sleep(0.01)
+
+
+def _local_engine(on_event: EventSink) -> MediaEngine:
+    return LocalEngine(host="127.0.0.1", ports=PortPool(20000, 20999), on_event=on_event)
+
+
+@pytest.fixture
+def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """Makes call centers; none may leave a greenlet behind."""
+    desks: list[Desk] = []
+
+    def make(*agents: str, **variables: str) -> Desk:
+        desk = Desk(tmp_path, **variables)
+        desks.append(desk)
+        desk.add_agents(*agents)
+        desk.open()
+        return desk
+
+    yield make
+    for desk in desks:
+        desk.close()
+    wait_until(lambda: not greenlets.running(), f"no greenlet left of {greenlets.running()}")

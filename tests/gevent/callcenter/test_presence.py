@@ -1,0 +1,73 @@
+"""Registering signs an agent on, un-registering and lapsing sign it off."""
+
+from collections.abc import Callable
+
+import pytest
+
+from callengine.sip.registration import RegistrationFailed
+from tests.gevent.callcenter.conftest import Desk
+
+MakeDesk = Callable[..., Desk]
+STATE = "select state from agents"
+
+
+def test_a_registration_signs_on_and_its_end_signs_off(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    assert desk.one(STATE)["state"] == "offline"
+    alice = desk.agent("alice")
+    assert desk.one(STATE)["state"] == "available"
+    alice.unregister()
+    assert desk.one(STATE)["state"] == "offline"
+    assert desk.rows("select * from bindings") == []
+
+
+def test_a_second_phone_keeps_the_agent_on(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    first, second = desk.agent("alice"), desk.agent("alice")
+    first.unregister()
+    assert desk.one(STATE)["state"] == "available"
+    second.unregister()
+    assert desk.one(STATE)["state"] == "offline"
+
+
+def test_a_refresh_changes_no_state(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    before = desk.one("select count(*) as n from event_log")["n"]
+    assert alice.refresh()
+    assert desk.one("select count(*) as n from event_log")["n"] == before
+
+
+def test_an_agent_that_leaves_in_a_call_is_offline_after_it(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    desk.until(STATE, "busy")
+    alice.unregister()
+    assert desk.one(STATE)["state"] == "busy"
+    caller.hang_up()
+    desk.until(STATE, "offline")
+
+
+@pytest.mark.parametrize(("name", "password"), [("alice", "wrong"), ("mallory", "secret")])
+def test_a_wrong_password_and_an_unknown_user_get_the_same(
+    make_desk: MakeDesk, name: str, password: str
+) -> None:
+    desk = make_desk("alice")
+    phone = desk.phone(name)
+    with pytest.raises(RegistrationFailed, match="403"):
+        phone.register(password)
+    assert desk.one(STATE)["state"] == "offline"
+
+
+def test_bindings_live_through_a_restart(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    assert desk.center is not None
+    desk.center.stop()
+    desk.open()
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    caller.hang_up()
+    desk.until(STATE, "available")

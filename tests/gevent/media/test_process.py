@@ -1,0 +1,143 @@
+"""Starting, watching, restarting and ending the media process."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+import gevent
+import pytest
+
+from callengine.errors import MediaUnavailable
+from callengine.media.client import MediaClient
+from callengine.media.process import MediaProcess
+from tests.fakes.media_process import RunningMedia, command
+
+Connect = Callable[..., MediaClient]
+
+
+@pytest.fixture
+def restarts() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def process(socket_path: str, restarts: list[int]) -> Iterator[MediaProcess]:
+    watched = MediaProcess(
+        command(socket_path),
+        socket_path=socket_path,
+        stop_seconds=2.0,
+        on_restart=lambda: restarts.append(watched.pid),
+    )
+    yield watched
+    watched.stop()
+
+
+def is_alive(pid: int) -> bool:
+    return os.path.exists(f"/proc/{pid}")
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    for _ in range(250):
+        if condition():
+            return
+        gevent.sleep(0.02)
+    raise AssertionError("it did not come to pass")
+
+
+def test_it_answers_once_started_and_is_gone_once_stopped(
+    process: MediaProcess, connect: Connect, socket_path: str
+) -> None:
+    process.start()
+    assert connect().totals().legs == 0
+    assert os.getsid(process.pid) == process.pid, "a session of its own"
+    assert os.getsid(process.pid) != os.getsid(0)
+    process.stop()
+    assert not is_alive(process.pid)
+    assert not os.path.exists(socket_path)
+
+
+def test_one_that_dies_is_started_again(process: MediaProcess, connect: Connect, restarts: list[int]) -> None:
+    process.start()
+    client = connect()
+    client.open("a")
+    before = process.pid
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: restarts)
+    assert restarts == [process.pid]
+    assert process.pid != before
+    assert client.list() == [], "its legs died with it"
+    assert client.open("a") > 0
+    os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: len(restarts) == 2)
+
+
+def test_one_that_is_alive_is_adopted_and_ended(
+    process: MediaProcess, start_media: Callable[..., RunningMedia], connect: Connect
+) -> None:
+    running = start_media()
+    connect(incarnation=1).open("a")
+    process.start()
+    assert process.pid == running.process.pid
+    assert connect(incarnation=2).adopt("node", 2) == ["a"]
+    process.stop()
+    assert running.wait() == 0
+
+
+def test_an_adopted_one_that_dies_is_replaced_by_a_child(
+    process: MediaProcess, start_media: Callable[..., RunningMedia], restarts: list[int]
+) -> None:
+    running = start_media()
+    process.start()
+    running.process.kill()
+    wait_until(lambda: restarts)
+    assert process.pid != running.process.pid
+
+
+def test_one_that_will_not_end_is_killed(process: MediaProcess) -> None:
+    process.start()
+    os.kill(process.pid, signal.SIGSTOP)
+    process.stop()
+    assert not is_alive(process.pid)
+
+
+def test_a_command_that_fails_is_told_with_its_exit_code(socket_path: str) -> None:
+    failing = MediaProcess([sys.executable, "-c", "raise SystemExit(3)"], socket_path=socket_path)
+    with pytest.raises(MediaUnavailable, match="exit code 3"):
+        failing.start()
+    failing.stop()
+
+
+def test_a_command_that_does_not_exist_is_told(socket_path: str) -> None:
+    missing = MediaProcess(["/no/such/program"], socket_path=socket_path)
+    with pytest.raises(MediaUnavailable, match="cannot be started"):
+        missing.start()
+    missing.stop()
+
+
+def test_a_command_that_never_answers_is_ended(socket_path: str) -> None:
+    mute = MediaProcess(
+        [sys.executable, "-c", "import time; time.sleep(60)"], socket_path=socket_path, start_seconds=0.5
+    )
+    with pytest.raises(MediaUnavailable, match=r"within 0\.5 s"):
+        mute.start()
+    mute.stop()
+
+
+def test_a_frozen_one_is_not_mistaken_for_a_new_one(
+    socket_path: str, start_media: Callable[..., RunningMedia]
+) -> None:
+    running = start_media()
+    running.freeze()
+    process = MediaProcess(command(socket_path), socket_path=socket_path, start_seconds=0.3)
+    with pytest.raises(MediaUnavailable):
+        process.start()
+    assert running.process.poll() is None
+    process.stop()
+
+
+def test_stop_may_be_said_before_start_and_twice(socket_path: str, process: MediaProcess) -> None:
+    MediaProcess(command(socket_path), socket_path=socket_path).stop()
+    process.start()
+    process.stop()
+    process.stop()
