@@ -176,14 +176,20 @@ def _open_database(settings: Settings, clock: Clock, bus: Bus, opened: ExitStack
     store.store_queues(committer, settings)
     with reading(engine) as connection:
         realms = agents.realms(connection)
-    if realms - {settings.general.registrar_domain}:
+    _check_realm(settings.general.registrar_domain, realms)
+    return engine, committer
+
+
+def _check_realm(realm: str, stored: set[str]) -> None:
+    """The agents' secrets bind to their realm: with another one nobody could register."""
+    if stored - {realm}:
+        others = ", ".join(sorted(stored - {realm}))
         raise SettingsError(
             [
-                f"general.registrar_domain is {settings.general.registrar_domain!r},"
-                f" but there are agents whose passwords are for {', '.join(sorted(realms))}: keep it, or give all agents new passwords"
+                f"general.registrar_domain is {realm!r}, but there are agents whose passwords are for {others}:"
+                " keep that, or give all agents new passwords"
             ]
         )
-    return engine, committer
 
 
 def _open_media(

@@ -27,7 +27,8 @@ from callengine.media.port_pool import PortPool
 from callengine.media.relay import Relay
 
 WATCH_SECONDS = 1.0
-"""How often silence and lease are looked at, at the longest."""
+SHORTEST_WATCH_SECONDS = 0.02
+"""How often silence and lease are looked at, at the longest and at the shortest."""
 
 
 class LocalEngine:
@@ -234,7 +235,8 @@ class LocalEngine:
             greenlets.spawn("silence", self._watch, owner=self._group)
 
     def _watch(self) -> None:
-        period = min(WATCH_SECONDS, self._timeout_seconds / 4, self._lease_seconds / 4)
+        soon = min(self._timeout_seconds, self._lease_seconds) / 4
+        period = max(SHORTEST_WATCH_SECONDS, min(WATCH_SECONDS, soon))
         try:
             while self._legs:
                 self._empty.wait(period)

@@ -83,10 +83,7 @@ class Relay:
 
 
 def drain(leg: Leg, now: float) -> None:
-    """Take packets of `leg` from its socket, count them, and send on those that may go.
-
-    Longer than most functions, since every call made here is paid for by each packet.
-    """
+    """Take packets of `leg` from its socket, count them, and send on those that may go."""
     receive = leg.receive
     for _ in range(BATCH if now - leg.heard_at > LATE_SECONDS else 1):
         try:
@@ -102,8 +99,8 @@ def drain(leg: Leg, now: float) -> None:
         event = kind & ~MARKER == leg.event_in
         if not event and kind & ~MARKER != leg.audio_in:
             leg.packets_bad += 1
-            if leg.sink is not None and source == leg.latch.source:
-                leg.sink.stream.pass_over(sequence, ssrc)
+            if source == leg.latch.source:
+                _leave_out(leg, sequence, ssrc)
             continue
         if source != leg.latch.source and not leg.latch.admit(source, now - leg.heard_at):
             leg.packets_stray += 1
@@ -115,8 +112,7 @@ def drain(leg: Leg, now: float) -> None:
         payload_type = leg.event_out if event else leg.audio_out
         if sink is None or payload_type < 0:
             leg.packets_dropped += 1
-            if sink is not None:
-                sink.stream.pass_over(sequence, ssrc)
+            _leave_out(leg, sequence, ssrc)
             continue
         if leg.table is not None and not event:
             _packet[HEADER_SIZE:size] = _packet[HEADER_SIZE:size].translate(leg.table)
@@ -125,6 +121,12 @@ def drain(leg: Leg, now: float) -> None:
             send(sink, _view[:size])
         else:
             leg.packets_dropped += 1
+
+
+def _leave_out(leg: Leg, sequence: int, ssrc: int) -> None:
+    """Keep what the leg sent and we do not send on from looking like loss to whoever hears the leg."""
+    if leg.sink is not None:
+        leg.sink.stream.pass_over(sequence, ssrc)
 
 
 def send(leg: Leg, packet: bytes | bytearray | memoryview) -> None:

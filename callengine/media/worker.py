@@ -27,7 +27,7 @@ from callengine.media import control
 from callengine.media.engine import MediaEvent
 from callengine.media.lines import LineConnection
 from callengine.media.local import LocalEngine
-from callengine.media.port_pool import QUARANTINE_SECONDS, PortPool
+from callengine.media.port_pool import PortPool
 
 SOCKET_MODE = 0o660
 MOST_CONNECTIONS = 32
@@ -46,23 +46,24 @@ def run(
     timeout_seconds: float = 60.0,
     lease_seconds: float = 120.0,
     ownerless_seconds: float | None = 120.0,
-    quarantine_seconds: float = QUARANTINE_SECONDS,
     socket_mode: int = SOCKET_MODE,
     hub_blocked: Callable[[], float] = lambda: 0.0,
     clock: Clock | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, or until there has been no owner for `ownerless_seconds` (None: ever).
 
-    `host` is the numeric IPv4 address for RTP. Without an owner legs are kept for `lease_seconds`.
+    `host` is the numeric IPv4 address for RTP. Without an owner legs are kept for `lease_seconds`, and the
+    process stays as long as they may.
     Raises MediaError if the socket cannot be had, for one because another media process listens on it.
     """
     clock = clock or SystemClock()
-    ports = PortPool(port_first, port_last, quarantine_seconds=quarantine_seconds)
     raise_descriptor_limit()
+    if ownerless_seconds is not None:
+        ownerless_seconds = max(ownerless_seconds, lease_seconds)
     worker = Worker(clock=clock, ownerless_seconds=ownerless_seconds)
     engine = LocalEngine(
         host=host,
-        ports=ports,
+        ports=PortPool(port_first, port_last),
         timeout_seconds=timeout_seconds,
         lease_seconds=lease_seconds,
         clock=clock,

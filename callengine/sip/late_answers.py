@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from callengine.sip.dialog import Dialog
+from callengine.sip.dialog import Dialog, without_tag
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
+from callengine.sip.goodbye import send_bye
 from callengine.sip.headers import Headers
 from callengine.sip.message import Request, Response
 from callengine.sip.next_hop import way_on
@@ -48,11 +49,10 @@ class LateAnswers:
         self._endpoint.add_via(request, flow)
         ack = self._acks[dialog.remote_tag] = request.serialise(), flow
         self._endpoint.send(*ack)
-        self._endpoint.send_bye(dialog, flow)
+        send_bye(self._endpoint, dialog, flow)
 
 
 def _as_sent(response: Response) -> Headers:
     """What the INVITE said of its dialog; the answer repeats it all (RFC 3261 8.2.6.2)."""
-    to = str(response.to).replace(f";tag={response.to.tag}", "")
     kept = ((name, response.headers.get(name) or "") for name in ("From", "Call-ID", "CSeq"))
-    return Headers([*kept, ("To", to)])
+    return Headers([*kept, ("To", without_tag(response.to))])

@@ -38,6 +38,7 @@ from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
 from callengine.sip.headers import Headers
 from callengine.sip.identifiers import new_branch, new_call_id, new_tag
+from callengine.sip.late_answers import LateAnswers
 from callengine.sip.leg_facts import LegFacts
 from callengine.sip.message import Request, Response
 from callengine.sip.next_hop import way_on
@@ -99,7 +100,8 @@ class OutgoingSession(Session):
         self._credentials = credentials
         self._cseq = 1
         self._transaction: ClientTransaction | None = None
-        self._remote_tags: dict[str, tuple[bytes, Flow] | None] = {}
+        self._remote_tags: list[str] = []
+        self._late = LateAnswers(endpoint, target_uri=target_uri, flow=flow)
         self._last_status: int | None = None
         self._is_inviting = True
 
@@ -200,6 +202,7 @@ class OutgoingSession(Session):
         headers = self.invite.headers
         proofs = tuple((name.title(), value) for name in _CREDENTIALS for value in headers.get_all(name))
         self._acknowledge(self._cseq, proofs)
+        self._late.remember(self._established().remote_tag, self._acks[self._cseq])
         self._is_inviting = False
         self.confirmed.set()
 
@@ -207,51 +210,35 @@ class OutgoingSession(Session):
 
     def _take_response(self, response: Response) -> None:
         self._last_status = response.status
-        tag = response.to.tag or ""
+        self._note_tag(response)
         if response.status < 200:
-            self._take_provisional(response, tag)
+            if response.status > 100:
+                self.provisional.append(response)
         elif response.status >= 300:
             self._take_refusal(response)
-        elif self.dialog is not None and tag == self.dialog.remote_tag:
-            if self.confirmed.is_set():
-                self._acknowledge(self._cseq)
         elif self.dialog is None and not self._is_leaving:
             self._take_answer(response)
-        else:
-            self._turn_down(response, tag)
+        elif self.confirmed.is_set() or not self._is_ours(response):
+            self._late.take(response)
+            if not self.final.is_set():
+                self._close(487, "Request Terminated", by="local", cause="cancelled")
 
-    def _take_provisional(self, response: Response, tag: str) -> None:
-        if response.status > 100:
-            self.provisional.append(response)
-            if tag:
-                self._remote_tags.setdefault(tag, None)
+    def _note_tag(self, response: Response) -> None:
+        tag = response.to.tag
+        if tag and tag not in self._remote_tags:
+            self._remote_tags.append(tag)
+
+    def _is_ours(self, response: Response) -> bool:
+        return self.dialog is not None and (response.to.tag or "") == self.dialog.remote_tag
 
     def _take_answer(self, response: Response) -> None:
-        invite = self.prepare()
-        self.dialog = Dialog.as_uac(invite, response)
-        self._remote_tags.setdefault(self.dialog.remote_tag, None)
+        self.dialog = Dialog.as_uac(self.prepare(), response)
         self.flow = way_on(self.dialog, known_uri=self.target_uri, known=self.flow)
         self.remote_body = response.body
         self.answer = response
         self._begin_dialog()
         self.answered.set()
         self.final.set()
-
-    def _turn_down(self, response: Response, tag: str) -> None:
-        """A 2xx too many: ACK and BYE, and for its repetitions the same ACK (RFC 3261 13.2.2.4, 9.1)."""
-        ack = self._remote_tags.get(tag)
-        if ack is None:
-            dialog = Dialog.as_uac(self.prepare(), response)
-            flow = way_on(dialog, known_uri=self.target_uri, known=self.flow)
-            request = dialog.ack_for(self._cseq)
-            self.endpoint.add_via(request, flow)
-            ack = self._remote_tags[tag] = request.serialise(), flow
-            self.endpoint.send(*ack)
-            self._send_bye(dialog, flow)
-            if not self.final.is_set():
-                self._close(487, "Request Terminated", by="local", cause="cancelled")
-        else:
-            self.endpoint.send(*ack)
 
     def _take_refusal(self, response: Response) -> None:
         if response.status in (401, 407) and self._answer_challenge(response):
@@ -297,6 +284,8 @@ class OutgoingSession(Session):
         self.final.set()
 
     def _release(self) -> None:
-        """An answer that nobody has ACKed is ACKed now, so that it is not repeated for ever."""
+        """An answer that nobody has ACKed is ACKed now; what may still come is taken without us."""
         self.acknowledge()
+        if self._transaction is not None:
+            self._transaction.on_response = self._late.take
         super()._release()

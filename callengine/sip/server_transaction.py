@@ -109,7 +109,8 @@ class ServerTransaction(StateMachine):
             return
         self._around.counts.count_request(self.request.method, status)
         self._feed(Input.RESPOND_2XX if status < 300 else Input.RESPOND_REFUSAL)
-        self._slim()
+        if not self.is_cancelled:  # a worker may be about to look at it
+            self._slim()
 
     def _slim(self) -> None:
         """Let go of the request: thousands of answered ones wait here half a minute for repetitions."""

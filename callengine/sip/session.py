@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import gevent
 from gevent.event import AsyncResult, Event
 
 from callengine.errors import SessionError
@@ -24,6 +23,7 @@ from callengine.sip.dialog import Dialog, DialogFacts, contact_uri
 from callengine.sip.dialog_end import DialogEnd
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
+from callengine.sip.goodbye import say_bye, send_bye
 from callengine.sip.message import Request, Response
 from callengine.sip.next_hop import way_back, way_on
 from callengine.sip.server_transaction import ServerTransaction
@@ -79,51 +79,17 @@ class Session(DialogEnd):
     def _leave(self, reason: str | None, timeout: float, attempts: int) -> None:
         is_confirmed = False
         try:
-            is_confirmed = self._say_bye(reason, timeout, attempts)
+            is_confirmed = say_bye(
+                self.endpoint,
+                self._established(),
+                lambda: self.flow,
+                ended=self.ended,
+                reason=reason,
+                timeout=timeout,
+                attempts=attempts,
+            )
         finally:
             self._end("local", "bye" if is_confirmed else "unconfirmed")
-
-    def _say_bye(self, reason: str | None, timeout: float, attempts: int) -> bool:
-        may_raise_cseq = True
-        while attempts > 0:
-            status = self._try_bye(reason, timeout)
-            if status == 500 and may_raise_cseq:
-                self._established().raise_cseq()
-                may_raise_cseq = False
-                continue
-            if status is not None or self.ended.is_set():
-                return True
-            attempts -= 1
-        return False
-
-    def _try_bye(self, reason: str | None, timeout: float) -> int | None:
-        """The status of the final response to one BYE; None without one, or when the other end's BYE came."""
-        outcome: AsyncResult[Any] = AsyncResult()
-
-        def take(response: Response) -> None:
-            if response.status >= 200:
-                outcome.set(response.status)
-
-        bye = self._bye(self._established(), reason)
-        transaction = self.endpoint.send_request(
-            bye, self.flow, on_response=take, on_failure=lambda _: outcome.set(None)
-        )
-        gevent.wait([outcome, self.ended], timeout=timeout, count=1)
-        if not outcome.ready() and not self.ended.is_set():
-            transaction.abandon()
-        status: int | None = outcome.value
-        return status
-
-    def _bye(self, dialog: Dialog, reason: str | None = None) -> Request:
-        bye = dialog.next_request("BYE")
-        bye.headers.add("User-Agent", self.endpoint.user_agent)
-        if reason is not None:
-            bye.headers.add("Reason", reason)
-        return bye
-
-    def _send_bye(self, dialog: Dialog, flow: Flow) -> None:
-        """A BYE whose answer nobody waits for; its transaction repeats it."""
-        self.endpoint.send_request(self._bye(dialog), flow, on_response=_ignore, on_failure=_ignore)
 
     def _release(self) -> None:
         for acceptance in self._acceptances.values():
@@ -266,7 +232,7 @@ class Session(DialogEnd):
     def _give_up(self) -> None:
         """Nobody has ACKed for 64*T1: BYE, and the session is over (RFC 3261 13.3.1.4)."""
         if not self.ended.is_set():
-            self._send_bye(self._established(), self.flow)
+            send_bye(self.endpoint, self._established(), self.flow)
             self._end("timeout", "no_ack")
 
 
@@ -291,7 +257,3 @@ def restore(
     session.confirmed.set()
     session.begin()
     return session
-
-
-def _ignore(_: object) -> None:
-    """Nobody waits for this."""

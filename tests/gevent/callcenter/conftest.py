@@ -12,11 +12,13 @@ import gevent
 import pytest
 
 from callengine import greenlets, store
+from callengine.api import control
 from callengine.app import CallCenter
 from callengine.config import Settings, load
 from callengine.db import schema
 from callengine.db.engine import make_engine, reading
 from callengine.db.repositories.agents import add_agent
+from callengine.errors import CallCenterError
 from callengine.media.engine import EventSink, MediaEngine
 from callengine.media.local import LocalEngine
 from callengine.media.port_pool import PortPool
@@ -47,7 +49,8 @@ class Desk:
             "SECURITY__OPEN_INBOUND": "true",
         }
         prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **variables}.items()}
-        self.settings: Settings = load(prefixed)
+        self.environ = {**prefixed, "CALLENGINE_ENV": "testing"}
+        self.settings: Settings = load(self.environ)
         self.phones: list[Phone] = []
         self.center: CallCenter | None = None
         schema.upgrade(self.settings.database.url)
@@ -56,6 +59,13 @@ class Desk:
         """Start the call center."""
         self.center = CallCenter(self.settings, make_media=_local_engine)
         self.center.start()
+
+    def answers(self) -> bool:
+        """Whether a service of these settings takes calls."""
+        try:
+            return bool(control.ask(Path(self.settings.general.control_socket), "/ready")["ready"])
+        except CallCenterError:
+            return False
 
     def add_agents(self, *names: str, queue: str = "support") -> None:
         """Agents with the password "secret"."""
@@ -118,11 +128,12 @@ def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     """Makes call centers; none may leave a greenlet behind."""
     desks: list[Desk] = []
 
-    def make(*agents: str, **variables: str) -> Desk:
+    def make(*agents: str, open_now: bool = True, **variables: str) -> Desk:
         desk = Desk(tmp_path, **variables)
         desks.append(desk)
         desk.add_agents(*agents)
-        desk.open()
+        if open_now:
+            desk.open()
         return desk
 
     yield make

@@ -283,6 +283,17 @@ def test_without_an_owner_the_process_ends(start_media: Start, wires: Wires, soc
     assert not os.path.exists(socket_path)
 
 
+def test_the_process_stays_as_long_as_legs_may(start_media: Start, wires: Wires) -> None:
+    media = start_media(lease_seconds=30.0, ownerless_seconds=0.2)
+    wire = wires()
+    wire.ask("adopt", owner="node", incarnation=1)
+    wire.ask("open", leg_id="a")
+    wire.close()
+    gevent.sleep(1.0)
+    assert media.process.poll() is None
+    assert [leg["leg_id"] for leg in wires().ask("list")["result"]] == ["a"]
+
+
 def test_when_the_owner_is_killed_the_audio_goes_on_and_the_next_life_adopts(
     start_media: Start, wires: Wires, phones: Phones
 ) -> None:

@@ -1,0 +1,184 @@
+"""The whole service from outside: its doors, its figures, and what is in the way of a start."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callengine import greenlets
+from callengine.api import control
+from callengine.app import CallCenter
+from callengine.config import load
+from callengine.errors import CallCenterError, DatabaseError, SettingsError
+from callengine.events.types import Event, EventType
+from tests.gevent.callcenter.conftest import Desk
+
+MakeDesk = Callable[..., Desk]
+
+
+def fetch(desk: Desk, path: str) -> tuple[int, str]:
+    """Status and body of a GET on the HTTP listener."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{desk.settings.api.port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def ask(desk: Desk, path: str) -> Any:
+    """A JSON document from the control socket."""
+    return control.ask(Path(desk.settings.general.control_socket), path)
+
+
+def test_health_and_readiness(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    assert fetch(desk, "/health") == (200, '{"status":"alive"}\n')
+    assert fetch(desk, "/ready") == (200, '{"ready":true,"reasons":[]}\n')
+
+
+def test_an_unknown_page_is_told_in_json(make_desk: MakeDesk) -> None:
+    status, body = fetch(make_desk(), "/nothing")
+    assert status == 404
+    assert json.loads(body)["error"] == "Not Found"
+
+
+def test_the_control_socket_is_for_owner_and_group(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    mode = os.stat(desk.settings.general.control_socket).st_mode
+    assert stat.S_IMODE(mode) == 0o660
+
+
+def test_the_status_is_that_of_this_moment(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice", "bob")
+    alice = desk.agent("alice")
+    before = ask(desk, "/api/v1/status")
+    caller = desk.phone().call("support")
+    waiting = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    desk.until("select count(*) from calls where state = 'connected'", 1)
+    during = ask(desk, "/api/v1/status")
+    assert (before["total_calls"], before["active_calls"], before["available_agents"]) == (0, 0, 1)
+    assert (during["total_calls"], during["active_calls"], during["total_queued"]) == (2, 2, 1)
+    assert (during["legs"], during["ports_in_use"], during["dialogs"]) == (3, 3, 3)
+    assert during["agents"]["busy"] == 1
+    assert during["queues"]["support"]["waiting"] == 1
+    assert during["greenlets"]["serve"]["call"] == 2
+    for session in (caller, waiting):
+        session.hang_up()
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+    after = ask(desk, "/api/v1/status")
+    assert (after["active_calls"], after["legs"], after["ports_in_use"], after["dialogs"]) == (0, 0, 0, 0)
+    assert after["average_wait_time"] == pytest.approx(desk.one(ANSWERED)["wait_seconds"], abs=0.001)
+
+
+ANSWERED = "select wait_seconds from calls where disposition = 'answered'"
+
+
+def test_the_mean_wait_outlives_a_restart(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    caller.hang_up()
+    desk.until("select state from agents", "available")
+    assert desk.center is not None
+    summary = desk.center.statistics()
+    desk.center.stop()
+    desk.open()
+    assert desk.center.statistics()["total_calls"] == 1
+    assert desk.center.statistics()["average_wait_time"] == summary["average_wait_time"]
+
+
+def test_the_metrics_count_calls_offers_requests_and_packets(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    caller.hang_up()
+    desk.until("select state from agents", "available")
+    lines = dict(line.rsplit(" ", 1) for line in fetch(desk, "/metrics")[1].splitlines() if line[0] != "#")
+    for name, value in {
+        'callengine_calls_total{disposition="answered"}': 1,
+        'callengine_calls_total{disposition="abandoned"}': 0,
+        'callengine_offers_total{result="connected"}': 1,
+        'callengine_agents{state="available"}': 1,
+        'callengine_queue_waiting{queue="support"}': 0,
+        "callengine_calls_active": 0,
+        "callengine_wait_seconds_count": 1,
+        'callengine_sip_requests_total{code="200",method="INVITE"}': 1,
+        'callengine_sip_requests_total{code="200",method="BYE"}': 1,
+        'callengine_sip_requests_total{code="401",method="REGISTER"}': 1,
+    }.items():
+        assert float(lines[name]) == value, name
+    assert 'callengine_rtp_packets_total{direction="sent"}' in lines
+    assert 'callengine_hub_blocked_seconds{process="serve"}' in lines
+
+
+def test_subscribers_see_committed_events(make_desk: MakeDesk) -> None:
+    seen: list[Event] = []
+    desk = make_desk("alice")
+    assert desk.center is not None
+    desk.center.subscribe(seen.append, [EventType.AGENT_REGISTERED])
+    desk.agent("alice")
+    assert [(event.type, event.agent) for event in seen] == [(EventType.AGENT_REGISTERED, "alice")]
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind", "named"),
+    [("sip", socket.SOCK_DGRAM, "sip.port"), ("api", socket.SOCK_STREAM, "api.port")],
+)
+def test_a_taken_port_is_named_and_nothing_is_half_started(
+    make_desk: MakeDesk, setting: str, kind: socket.SocketKind, named: str
+) -> None:
+    desk = make_desk(open_now=False)
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", getattr(desk.settings, setting).port))
+        if kind is socket.SOCK_STREAM:
+            taken.listen()
+        with pytest.raises(CallCenterError, match=named):
+            desk.open()
+    desk.center = None
+    assert "committer" not in greenlets.running()
+    desk.open()
+    assert fetch(desk, "/ready")[0] == 200
+
+
+def test_a_second_service_on_the_control_socket_is_refused(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    with pytest.raises(CallCenterError, match="another service answers"):
+        control.listen(Path(desk.settings.general.control_socket))
+
+
+def test_a_database_without_tables_says_what_to_do(tmp_path: Path) -> None:
+    settings = load({"CALLENGINE_DATABASE__URL": f"sqlite:///{tmp_path / 'none.db'}"})
+    with pytest.raises(DatabaseError, match="callengine db upgrade"):
+        CallCenter(settings).start()
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_another_realm_than_that_of_the_passwords_is_refused(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice", open_now=False)
+    settings = load({**desk.environ, "CALLENGINE_GENERAL__REGISTRAR_DOMAIN": "elsewhere.example"})
+    with pytest.raises(SettingsError, match=r"elsewhere\.example"):
+        CallCenter(settings).start()
+
+
+def test_unpatched_it_says_which_line_to_write_first() -> None:
+    program = (
+        "from callengine.app import CallCenter\n"
+        "from callengine.errors import CallCenterError\n"
+        "try:\n    CallCenter.from_settings()\nexcept CallCenterError as error:\n    print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "from gevent import monkey; monkey.patch_all()" in said

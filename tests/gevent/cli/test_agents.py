@@ -1,0 +1,97 @@
+"""`callengine agents`: adding them one by one and from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from callengine.cli import group
+from callengine.db import schema
+from callengine.db.engine import make_engine, reading
+from callengine.db.repositories.agents import AgentRecord, credentials, read_agents
+from callengine.sip.auth import ha1
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database with all tables, which the settings name."""
+    url = f"sqlite:///{tmp_path / 'call_center.db'}"
+    monkeypatch.setenv("CALLENGINE_DATABASE__URL", url)
+    monkeypatch.setenv("CALLENGINE_ENV", "testing")
+    schema.upgrade(url)
+    return url
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(group, ["agents", *arguments])
+
+
+def stored(url: str) -> dict[str, AgentRecord]:
+    """The agents in the database, by name."""
+    with reading(make_engine(url)) as connection:
+        return {agent.name: agent for agent in read_agents(connection)}
+
+
+def test_one_agent_is_added_with_its_queue_and_digests(url: str) -> None:
+    result = run("add", "alice", "--password", "p", "--queue", "support")
+    assert result.exit_code == 0, result.output
+    assert "sip:alice@call-center.local" in result.output
+    assert [place.queue for place in stored(url)["alice"].queues] == ["support"]
+    with reading(make_engine(url)) as connection:
+        secrets = credentials(connection, "alice")
+    assert secrets == {each: ha1("alice", "call-center.local", "p", each) for each in ("MD5", "SHA-256")}
+
+
+def test_a_file_of_agents_is_imported(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "agents.csv"
+    file.write_text("name,password,queues,skills\nann,p,support,french:5 chess\n\nbob,q,,\n")
+    result = run("import", str(file))
+    assert result.exit_code == 0, result.output
+    agents = stored(url)
+    assert agents["ann"].skills == {"french": 5, "chess": 1}
+    assert agents["bob"].queues == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("nom,password,queues,skills\n", "name,password,queues,skills"),
+        ("name,password,queues,skills\nann,p,support\n", "line 2: 3 columns"),
+        ("name,password,queues,skills\nann,p,,\nb ob,p,,\n", "line 3: the name 'b ob'"),
+        ("name,password,queues,skills\nann,,,\n", "no password"),
+        ("name,password,queues,skills\nann,p,,french:11\n", "french:11"),
+        ("name,password,queues,skills\nann,p,nowhere,\n", "nowhere"),
+        ("name,password,queues,skills\nann,p,,\nann,p,,\n", "ann"),
+    ],
+)
+def test_a_file_with_one_wrong_line_changes_nothing(url: str, tmp_path: Path, lines: str, said: str) -> None:
+    file = tmp_path / "agents.csv"
+    file.write_text(lines)
+    result = run("import", str(file))
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert stored(url) == {}
+
+
+def test_a_name_is_added_once(url: str) -> None:
+    assert run("add", "alice", "--password", "p").exit_code == 0
+    result = run("add", "alice", "--password", "p")
+    assert result.exit_code == 1
+    assert "alice" in result.output
+    assert len(stored(url)) == 1
+
+
+def test_an_unknown_queue_is_named(url: str) -> None:
+    result = run("add", "alice", "--password", "p", "--queue", "nowhere")
+    assert result.exit_code == 1
+    assert "nowhere" in result.output
+    assert stored(url) == {}
+
+
+def test_wrong_use_is_told_with_exit_code_2(url: str) -> None:
+    assert run("add", "alice").exit_code == 2
+    assert run("remove", "alice").exit_code == 2
+    assert stored(url) == {}
