@@ -113,9 +113,9 @@ class Dispatch:
                 self._serve(self._first_of_changed())
 
     def _until_next_look(self) -> float:
-        soonest = min((entry.retry_at for entry in self._retrying), default=float("inf"))
-        soonest -= self._clock.monotonic()
-        return min(self._sweep_seconds, max(0.0, soonest))
+        now = self._clock.monotonic()
+        waits = (entry.retry_at - now for entry in self._retrying if entry.retry_at > now)
+        return min(self._sweep_seconds, min(waits, default=self._sweep_seconds))
 
     def _sweep(self) -> None:
         for queue in self._queues:

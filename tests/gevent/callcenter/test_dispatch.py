@@ -205,6 +205,24 @@ def test_the_sweep_finds_what_no_event_told(room: MakeRoom) -> None:
     assert here.calls == [("call", "alice")]
 
 
+def test_nobody_looks_again_and_again_for_an_agent_that_stays_busy(
+    room: MakeRoom, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = room("alice")
+    entry = here.entry("call")
+    agent = here.wait(entry).get()
+    here.dispatch.missed(entry, agent)
+    here.change("alice", AgentState.BUSY)
+    here.dispatch.decided(agent)
+    here.wait(entry)
+    settle()
+    clock.advance(2 * SAME_CALL_AGAIN_AFTER)
+    looks = []
+    monkeypatch.setattr(here.dispatch, "_sweep", lambda: looks.append(1))
+    settle()
+    assert len(looks) <= 4
+
+
 def test_longest_idle_goes_by_the_time_of_freedom(room: MakeRoom) -> None:
     here = room("alice", "bob", "carol", strategy="longest_idle")
     for name in ("first", "second", "third"):
