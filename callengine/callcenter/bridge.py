@@ -61,8 +61,7 @@ class Bridge:
     def join(self, caller: Leg, agent: Leg) -> None:
         """Let the two hear each other; the music that the caller heard ends. Raises `MediaError`."""
         assert agent.agreement is not None
-        self._media.set_remote(agent.id, remote_media(agent.agreement))
-        self._media.join(caller.id, agent.id)
+        self._media.join(caller.id, agent.id, remote=remote_media(agent.agreement))
 
     def wait_until_parted(self, caller: Leg, agent: Leg, *, seconds: float) -> Parting:
         """Wait until either phone hangs up, the audio of one has died, or the time for a call is over."""

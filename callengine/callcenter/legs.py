@@ -30,6 +30,9 @@ CODECS = (PCMU.name, PCMA.name)
 
 SDP = "application/sdp"
 
+_ANY_PORT = 1
+"""Stands in an answer until the media side has said which port it is, so that one call to it is enough."""
+
 
 class Legs:
     """Makes the legs of this node."""
@@ -52,16 +55,10 @@ class Legs:
             raise NotAcceptable("an INVITE without a session description is not served")
         offer = SessionDescription.parse(invite.body)
         session = IncomingSession(transaction, self._endpoint, contact=self._addresses.contact)
+        answer, agreement = self._answer_to(offer, _ANY_PORT, randbits(31), 1)
         leg_id = new_id()
-        port = self._media.open(leg_id)
-        try:
-            answer, agreement = self._answer_to(offer, port, randbits(31), 1)
-            self._media.set_remote(leg_id, remote_media(agreement))
-            self._media.play(leg_id, MUSIC)
-        except BaseException:
-            self._media.close(leg_id)
-            raise
-        leg = Leg(leg_id, LegRole.CALLER, session, port, answer, agreement)
+        port = self._media.open(leg_id, remote=remote_media(agreement), play=MUSIC)
+        leg = Leg(leg_id, LegRole.CALLER, session, port, answer.with_port(port), agreement)
         self.listen_for_offers(leg)
         return leg
 

@@ -65,9 +65,9 @@ class MediaClient:
         """See `MediaEngine.set_remote`."""
         self._ask("set_remote", leg_id=leg_id, remote=remote)
 
-    def join(self, leg_a: str, leg_b: str) -> None:
+    def join(self, leg_a: str, leg_b: str, *, remote: RemoteMedia | None = None) -> None:
         """See `MediaEngine.join`."""
-        self._ask("join", leg_a=leg_a, leg_b=leg_b)
+        self._ask("join", leg_a=leg_a, leg_b=leg_b, remote=remote)
 
     def part(self, leg_id: str) -> None:
         """See `MediaEngine.part`."""

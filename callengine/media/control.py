@@ -110,7 +110,7 @@ def _optional_remote(value: object) -> RemoteMedia | None:
 _CALLS: dict[str, tuple[dict[str, Callable[[object], Any]], set[str]]] = {
     "open": ({"leg_id": _text, "remote": _optional_remote, "play": _optional_text}, {"leg_id"}),
     "set_remote": ({"leg_id": _text, "remote": _remote}, {"leg_id", "remote"}),
-    "join": ({"leg_a": _text, "leg_b": _text}, {"leg_a", "leg_b"}),
+    "join": ({"leg_a": _text, "leg_b": _text, "remote": _optional_remote}, {"leg_a", "leg_b"}),
     "part": ({"leg_id": _text}, {"leg_id"}),
     "play": ({"leg_id": _text, "sound": _text, "loop": _truth}, {"leg_id", "sound"}),
     "stop": ({"leg_id": _text}, {"leg_id"}),

@@ -143,8 +143,11 @@ class MediaEngine(Protocol):
     def set_remote(self, leg_id: str, remote: RemoteMedia) -> None:
         """Say where the phone is and what was agreed with it; may be said again at any time."""
 
-    def join(self, leg_a: str, leg_b: str) -> None:
-        """Let two legs hear each other; whatever either was joined to or was hearing ends."""
+    def join(self, leg_a: str, leg_b: str, *, remote: RemoteMedia | None = None) -> None:
+        """Let two legs hear each other; whatever either was joined to or was hearing ends.
+
+        `remote`, if given, says first where the phone of `leg_b` is, as `set_remote` does.
+        """
 
     def part(self, leg_id: str) -> None:
         """Undo the join of this leg, if it is joined; both legs stay open and hear nothing."""

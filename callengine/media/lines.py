@@ -66,7 +66,9 @@ class LineConnection:
     def _write(self) -> None:
         try:
             while (line := self._outgoing.get()) is not None:
-                self._socket.sendall(line)
-                self._octets_waiting -= len(line)
+                while line:
+                    sent = self._socket.send(line)
+                    self._octets_waiting -= sent
+                    line = line[sent:]
         except OSError:
             self.end()

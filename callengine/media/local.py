@@ -96,11 +96,13 @@ class LocalEngine:
             self._player.follow_codec(leg)
             _connect(leg)
 
-    def join(self, leg_a: str, leg_b: str) -> None:
+    def join(self, leg_a: str, leg_b: str, *, remote: RemoteMedia | None = None) -> None:
         """See `MediaEngine.join`."""
         one, other = self._leg(leg_a), self._leg(leg_b)
         if one is other:
             raise MediaError(f"leg {leg_a!r} cannot be joined to itself")
+        if remote is not None:
+            self.set_remote(leg_b, remote)
         for leg in (one, other):
             self._player.stop(leg)
             self._part(leg)

@@ -1,7 +1,7 @@
 """Session descriptions (RFC 8866): read from their lines, of which every one is kept in its place."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from callengine.errors import BadSdp
 
@@ -149,6 +149,11 @@ class SessionDescription:
         ends = [*starts[1:], len(lines)]
         media = [Media.parse(lines[a][1], tuple(lines[a + 1 : b])) for a, b in zip(starts, ends)]
         return cls(tuple(lines[: starts[0] if starts else None]), tuple(media))
+
+    def with_port(self, port: int) -> "SessionDescription":
+        """The same, each stream that is not refused received at `port`."""
+        media = tuple(replace(stream, port=port) if stream.port else stream for stream in self.media)
+        return replace(self, media=media)
 
     @property
     def origin(self) -> Origin:

@@ -147,3 +147,10 @@ def test_too_large_a_description_is_refused() -> None:
         SessionDescription.parse(b"v=0\r\na=" + b"x" * 65536)
     with pytest.raises(BadSdp, match="too many streams"):
         SessionDescription.parse(b"v=0\r\n" + b"m=audio 1 RTP/AVP 0\r\n" * 65)
+
+
+def test_the_port_of_every_stream_that_is_taken_can_be_set() -> None:
+    body = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nm=audio 1 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"
+    description = SessionDescription.parse(body).with_port(4000)
+    assert [media.port for media in description.media] == [4000, 0]
+    assert SessionDescription.parse(body).with_port(1).serialise() == body
