@@ -1,10 +1,10 @@
 """The floor: the least that a B2BUA of gevent greenlets can cost, for the same SIPp load.
 
 It sends and receives the same messages for each call as callengine does: it answers the customer, calls the
-next agent in turn, ACKs the agent's answer, and when the agent hangs up it hangs up the customer. Nothing else
-is done, so nobody could use it: nothing is checked, repeated, timed, logged, stored or ever waited for in a
-queue; agents are called without a look at whether they are free; the session description is a constant, and
-there is no audio. What callengine costs above it is the price of all that.
+next agent in turn, ACKs the agent's answer, and when the agent hangs up it hangs up the customer. It does
+nothing else, so nobody could use it: nothing is checked, repeated, timed, logged, stored or ever waited for
+in a queue; agents are called without a look at whether they are free; the session description is a constant,
+and there is no audio. What callengine costs above it is the price of all that.
 
     python -m bench.floor PORT AGENT_PORT AGENTS      prints "ready" when it can be called; ends by SIGTERM
 """
@@ -77,7 +77,7 @@ class Floor:
         agent = f"sip:{next(self._names)}@{_HOST}:{self._agent_address[1]}"
         us = f"<{self._contact}>;tag={_token()}"
         self._request("INVITE", agent, us, f"<{agent}>", ours, self._agent_address, _SDP)
-        answer = call.answered.get()
+        answer: Headers = call.answered.get()
         self._request("ACK", _contact_of(answer), us, answer["to"][0], ours, self._agent_address)
         call.hung_up.get()
         us, them = f"{invite['to'][0]};tag={tag}", invite["from"][0]

@@ -71,7 +71,7 @@ def floor(directory: Path, *, agents: int, agent_port: int) -> Iterator[Target]:
 
 @contextmanager
 def callengine(directory: Path, *, agents: int, agent_port: int, rate: int) -> Iterator[Target]:
-    """The real service with a fresh database and its agents signed on; both processes are ended afterwards."""
+    """The real service with a fresh database and its agents signed on; its processes are ended afterwards."""
     names = [f"a{number}" for number in range(agents)]
     service = Service(directory, agents=(), settings=_settings(rate))
     directory.mkdir(parents=True)

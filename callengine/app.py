@@ -93,12 +93,12 @@ class CallCenter:
             parts = assemble(self.settings, self._clock, opened, self._make_media)
             for handler, types in self._subscriptions:
                 parts.bus.subscribe(handler, types)
+            _spare_the_collector()
             self._watchdog.start()
             opened.callback(self._watchdog.stop)
             self._open_doors(parts, opened)
             self._parts = parts
             self._running = opened.pop_all()
-        _spare_the_collector()
         left = parts.recovery.end_leftovers()
         if left:
             logger.warning("{} calls of an earlier run were ended", left)

@@ -98,11 +98,12 @@ class ClientTransaction(StateMachine):
             self._cancel_headers = tuple(headers)
             self._send_due_cancel()
 
-    def abandon(self) -> None:
-        """Forget the request: it is not repeated, and no response to it is heard any more."""
-        if not self.is_terminated:
-            self.state = State.TERMINATED
-            self._leave()
+    def give_up(self, error: SessionError) -> None:
+        """Forget the request, and if it was still pending let it fail with this error."""
+        was_pending = self.is_pending
+        self.abandon()
+        if was_pending:
+            self._on_failure(error)
 
     def _slim(self) -> None:
         """Let go of what an answered request needs no more, while it waits for repetitions."""

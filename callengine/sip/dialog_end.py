@@ -36,7 +36,7 @@ class DialogEnd:
         """"remote", "local" or "timeout", once it has ended."""
         self.end_cause: str | None = None
         """What ended it: "bye", "cancelled", "rejected" (by us), "refused" (by them), "no_ack", "no_answer",
-        "unreachable", "gone" (they know it no more), "unconfirmed" (nobody answered our BYE)."""
+        "unreachable", "gone" (they know it no more), "unconfirmed" (nobody answered our BYE), "stopped"."""
         self._context = copy_context()
         self._requests: SimpleQueue[ServerTransaction | None] = SimpleQueue()
         self._greenlet: gevent.Greenlet[..., object] | None = None
@@ -62,9 +62,8 @@ class DialogEnd:
             self._requests.put(transaction)
 
     def abandon(self) -> None:
-        """End the greenlet, without a word to anybody: the endpoint stops."""
-        if self._greenlet is not None:
-            self._requests.put(None)
+        """The endpoint stops: whoever waits for this session is told that it is over, the phone is not."""
+        self._end("local", "stopped")
 
     def _established(self) -> Dialog:
         if self.dialog is None:
@@ -87,7 +86,8 @@ class DialogEnd:
         self.ended_by, self.end_cause = by, cause
         self.endpoint.forget(self._key())
         self._release()
-        self.abandon()
+        if self._greenlet is not None:
+            self._requests.put(None)
         self.ended.set()
 
     def _release(self) -> None:

@@ -68,6 +68,7 @@ class Endpoint:
         self.user_agent = user_agent
         self._advertised = (advertised_host, advertised_port)
         self.counts = SipCounts()
+        self._is_running = False
         self._reception = Reception(pool_size=pool_size, user_agent=user_agent, counts=self.counts)
         self._driver = TimerDriver(self.clock.monotonic)
         self._transport = UdpTransport(host, port, on_datagram=self._receive)
@@ -88,12 +89,18 @@ class Endpoint:
         """Bind and begin. Raises OSError when the address cannot be had."""
         self._transport.start()
         self._driver.start()
+        self._is_running = True
 
     def stop(self) -> None:
-        """Close the socket and forget every dialog, without a word to anybody: hanging up comes before."""
+        """Close the socket, fail what is pending and end every session, without a word to any phone.
+
+        Hanging up comes before.
+        """
+        self._is_running = False
         self._transport.close()
-        self._driver.stop()
         self._reception.abandon_all()
+        self._layer.give_up_all(SessionError("the endpoint has stopped"))
+        self._driver.stop()
 
     def on(self, method: str, handler: Handler) -> None:
         """Have `handler` called for each new request of this method; it stands in Allow from now on.
@@ -177,6 +184,8 @@ class Endpoint:
 
         The Via is added unless `branch` names one that `add_via` has put there. The callbacks must not wait.
         """
+        if not self._is_running:
+            raise SessionError("the endpoint does not run")
         return self._layer.request(
             request,
             flow,

@@ -277,8 +277,17 @@ class OutgoingSession(Session):
     def _key(self) -> tuple[str, str]:
         return self.call_id, self.local_tag
 
+    def abandon(self) -> None:
+        """The endpoint stops."""
+        if self.final.is_set():
+            super().abandon()
+        else:
+            self._close(503, "stopped", by="local", cause="stopped")
+
     def _close(self, status: int, reason: str, *, by: str, cause: str) -> None:
         """The INVITE has come to nothing."""
+        if self.final.is_set():
+            return
         self.refused = (status, reason)
         self._end(by, cause)
         self.final.set()

@@ -39,7 +39,7 @@ class DialogOwner(Protocol):
         """A response without a transaction: a 2xx that is repeated for long, or after a restart."""
 
     def abandon(self) -> None:
-        """The endpoint stops: end the greenlet, send nothing."""
+        """The endpoint stops: end, and send nothing."""
 
 
 class Reception:
@@ -79,7 +79,7 @@ class Reception:
         self._sessions.pop(key, None)
 
     def abandon_all(self) -> None:
-        """End the greenlets of all sessions, without a word to anybody."""
+        """End all sessions, without a word to anybody."""
         for session in list(self._sessions.values()):
             session.abandon()
         self._sessions.clear()

@@ -69,12 +69,13 @@ class Session(DialogEnd):
         Sends BYE, with `reason` as its Reason header (RFC 3326). If no final response comes for `timeout`
         seconds it is sent again with the next CSeq, `attempts` times in all. Any final response confirms, 481
         and 408 included (RFC 3261 15.1.1); 500 may mean that our CSeq is too low, so it is raised once.
+        False also when the endpoint was stopped meanwhile.
         """
         if not self._is_leaving and not self.ended.is_set():
             self._is_leaving = True
             self._leave(reason, timeout, attempts)
         self.ended.wait()
-        return self.end_cause != "unconfirmed"
+        return self.end_cause not in ("unconfirmed", "stopped")
 
     def _leave(self, reason: str | None, timeout: float, attempts: int) -> None:
         is_confirmed = False

@@ -41,8 +41,8 @@ class Surroundings:
 class StateMachine:
     """Feeds its table with what happens and does what the table says.
 
-    `_feed` is the only place where the state changes. Sending that fails is fed as an input of its own, from
-    the queue, so that a callback never runs inside the call which made the transaction.
+    The state changes in `_feed` alone, unless all is given up by `abandon`. Sending that fails is fed as an
+    input of its own, from the queue: a callback never runs inside the call that made the transaction.
     """
 
     __slots__ = ("_around", "_interval", "_is_old", "_on_terminated", "_running", "_wire", "flow", "state")
@@ -63,6 +63,12 @@ class StateMachine:
     def is_terminated(self) -> bool:
         """Whether it is over and forgotten."""
         return self.state is State.TERMINATED
+
+    def abandon(self) -> None:
+        """Forget it: nothing is sent or heard any more."""
+        if not self.is_terminated:
+            self.state = State.TERMINATED
+            self._leave()
 
     def _begin(self) -> None:
         self.state = self.table.first_state

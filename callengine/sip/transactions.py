@@ -94,9 +94,18 @@ class TransactionLayer:
         else:
             self._receive_request(message, flow)
 
+    def give_up_all(self, error: SessionError) -> None:
+        """Fail every pending request of ours with this error, and forget all transactions."""
+        for client in list(self._clients.values()):
+            client.give_up(error)
+        for server in list(self._servers.values()):
+            server.abandon()
+
     def _receive_response(self, response: Response, flow: Flow) -> None:
-        branch = response.via.branch
-        transaction = self._clients.get((branch, response.cseq.method)) if branch else None
+        lines = response.headers.get_all("via")
+        is_for_us = len(lines) == 1 and "," not in lines[0]  # RFC 3261 8.1.3.3
+        key = (response.via.branch or "", response.cseq.method)
+        transaction = self._clients.get(key) if is_for_us else None
         if transaction is not None:
             transaction.receive(response)
         else:

@@ -23,14 +23,15 @@ def _restored(endpoint: Endpoint, peer: SipPeer, number: int) -> Session:
     return restore(endpoint, facts, peer.flow, contact="sip:a@b")
 
 
-def test_stopping_the_endpoint_ends_the_greenlets_without_a_word() -> None:
+def test_stopping_the_endpoint_ends_the_sessions_without_a_word() -> None:
     endpoint = make_endpoint()
     peer = SipPeer(endpoint)
     sessions = [_restored(endpoint, peer, number) for number in range(5)]
     wait_until(lambda: greenlets.running().get("dialog") == 5)
     endpoint.stop()
     wait_until(lambda: not greenlets.running())
-    assert not any(session.ended.is_set() for session in sessions)
+    assert {(session.ended_by, session.end_cause) for session in sessions} == {("local", "stopped")}
+    assert not sessions[0].hang_up()
     assert peer.hears_nothing(0.05)
     peer.close()
 

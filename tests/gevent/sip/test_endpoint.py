@@ -2,6 +2,7 @@
 
 import pytest
 
+from callengine import greenlets
 from callengine.errors import RequestTimedOut, SessionError
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
@@ -154,3 +155,21 @@ def test_a_stray_response_is_counted(endpoint: Endpoint, peer: SipPeer) -> None:
     wait_until(lambda: endpoint.counts.stray_responses == 1)
     assert peer.hears_nothing(0.05)
     assert HOST in str(request.via)
+
+
+def test_stopping_fails_what_is_pending(peer: SipPeer) -> None:
+    endpoint = make_endpoint()
+    flow = peer.flow
+
+    def ask() -> str:
+        with pytest.raises(SessionError) as caught:
+            endpoint.request(peer.make("OPTIONS", Via=""), flow)
+        return str(caught.value)
+
+    asking = greenlets.spawn("asking", ask)
+    peer.request("OPTIONS")
+    endpoint.stop()
+    assert asking.get(timeout=3.0) == "the endpoint has stopped"
+    assert endpoint.transaction_count() == endpoint.timer_count() == 0
+    with pytest.raises(SessionError, match="does not run"):
+        endpoint.request(peer.make("OPTIONS", Via=""), flow)

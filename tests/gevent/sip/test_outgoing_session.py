@@ -12,7 +12,7 @@ from callengine.sip.auth import Challenge, Credentials, NonceBook, Verdict, ha1
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.message import Request
 from callengine.sip.outgoing_session import OutgoingSession
-from tests.fakes.sip_peer import ANSWER, OFFER, SipPeer, wait_until
+from tests.fakes.sip_peer import ANSWER, OFFER, SipPeer, make_endpoint, wait_until
 
 Make = Callable[..., OutgoingSession]
 
@@ -371,3 +371,29 @@ def test_cannot_be_sent_twice_nor_hung_up_on_while_ringing(peer: SipPeer, make: 
     peer.response(481)
     peer.answer(invite, 603)
     peer.request("ACK")
+
+
+@pytest.mark.parametrize("is_ringing", [True, False])
+def test_stopping_the_endpoint_ends_it(is_ringing: bool) -> None:
+    endpoint = make_endpoint()
+    peer = SipPeer(endpoint)
+    session = OutgoingSession(
+        endpoint,
+        target_uri=f"sip:alice@127.0.0.1:{peer.port}",
+        flow=peer.flow,
+        from_="<sip:support@example.com>",
+        to="<sip:alice@example.com>",
+        contact=endpoint.contact(),
+        body=OFFER,
+    )
+    session.send()
+    peer.answer(peer.request("INVITE"), 180 if is_ringing else 200)
+    wait_until(lambda: session.provisional or session.answered.is_set())
+    leaving = greenlets.spawn("leaving", session.hang_up)
+    peer.receive()
+    endpoint.stop()
+    assert leaving.get(timeout=3.0) is False
+    assert session.final.is_set()
+    assert session.end_cause == "stopped"
+    assert endpoint.timer_count() == 0
+    peer.close()

@@ -398,3 +398,15 @@ def test_timers_keep_the_queue_small_over_many_transactions() -> None:
     assert alice.layer.count() == 300
     assert len(alice.queue) == 300
     _ends(wire)
+
+
+def test_a_response_with_more_than_our_via_is_for_somebody_else() -> None:
+    wire, alice, bob = _pair()
+    asked = alice.ask(alice.request("OPTIONS"), bob)
+    wire.run(0.1)
+    request = bob.served[0].request
+    request.headers.add("Via", "SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKother")
+    bob.served[0].answer(200)
+    wire.run(0.1)
+    assert asked.statuses == []
+    assert alice.counts.stray_responses == 1
