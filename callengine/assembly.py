@@ -197,7 +197,7 @@ def _open_media(
 ) -> tuple[MediaProcess, MediaClient]:
     path = settings.media.socket
     command = [sys.executable, "-m", "callengine", "media", "--socket", path]
-    process = MediaProcess(command, socket_path=path)
+    process = MediaProcess(command, socket_path=path, on_restart=silences.break_all)
     process.start()
     opened.callback(process.stop)
     media = MediaClient(path, owner=NODE, incarnation=incarnation, on_event=silences.note)
@@ -341,7 +341,6 @@ def _take_requests(base: _Base, presence: Presence, inbound: Inbound, opened: Ex
         credentials=presence.secrets_of,
         nonce_book=NonceBook(token_bytes(32)),
         clock=base.clock,
-        domains=_domains(settings),
         algorithms=settings.security.digest_algorithms,
     )
     base.endpoint.on("REGISTER", registrar.handle)
@@ -352,9 +351,3 @@ def _take_requests(base: _Base, presence: Presence, inbound: Inbound, opened: Ex
         where = f"{settings.sip.host}:{settings.sip.port}"
         raise CallCenterError(f"sip.host, sip.port: udp {where} cannot be had: {error.strerror}") from None
     opened.callback(base.endpoint.stop)
-
-
-def _domains(settings: Settings) -> set[str]:
-    """The hosts that mean us: the domain, the realm, and every address of ours."""
-    general, sip = settings.general, settings.sip
-    return {general.domain, general.registrar_domain, general.local_ip, sip.host, sip.advertised_host}

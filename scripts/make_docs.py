@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: the settings, and the state machines.
+"""Writes the pages of docs/ that are made from the code: settings, state machines, and what modules are for.
 
 python scripts/make_docs.py           write them
 python scripts/make_docs.py --check   exit 1, naming each page that is not as it would be written
@@ -6,6 +6,7 @@ python scripts/make_docs.py --check   exit 1, naming each page that is not as it
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,6 +52,13 @@ STATES = f"""\
 {NOTICE}
 
 The state machines of callengine, drawn from the tables that run them. What is not drawn changes nothing.
+"""
+
+MODULES = f"""\
+# Modules
+{NOTICE}
+
+What each module is for: the first line of its docstring. `docs/architecture.md` tells how they go together.
 """
 
 
@@ -150,7 +158,29 @@ def _arrows(edges: Iterable[tuple[str, str, str]]) -> Iterator[str]:
         yield f"    {state} --> {following}: {', '.join(happenings)}"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"configuration.md": configuration, "states.md": states}
+def modules() -> str:
+    """The page of all modules."""
+    folders = sorted({path.parent for path in (ROOT / "callengine").rglob("*.py")})
+    return "\n".join([MODULES, *map(_modules_in, folders)])
+
+
+def _modules_in(folder: Path) -> str:
+    purposes = {path.name: _purpose(path) for path in sorted(folder.glob("*.py"))}
+    rows = [f"| `{name}` | {_cell(purpose)} |" for name, purpose in purposes.items() if purpose]
+    head = f"## `{folder.relative_to(ROOT)}`\n\n| Module | Is for |\n|---|---|"
+    return "\n".join([head, *rows, ""])
+
+
+def _purpose(module: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+    return (docstring or "").partition("\n")[0]
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "modules.md": modules,
+    "states.md": states,
+}
 
 
 def main() -> int:

@@ -58,17 +58,20 @@ class Registrar:
         credentials: CredentialsOf | None,
         nonce_book: NonceBook,
         clock: Clock,
-        domains: Collection[str],
+        domains: Collection[str] | None = None,
         algorithms: Sequence[str] = ("MD5",),
         min_expires: int = 60,
         default_expires: int = 3600,
         max_expires: int = 7200,
         max_contacts: int = 10,
     ) -> None:
-        """`domains` are the hosts that we answer for; `credentials` None takes everybody for who they say."""
+        """`domains` are the hosts that we answer for, None for whatever phones write.
+
+        `credentials` None takes everybody for who they say.
+        """
         self._store = store
         self._clock = clock
-        self._domains = frozenset(domain.lower() for domain in domains)
+        self._domains = None if domains is None else frozenset(domain.lower() for domain in domains)
         self._limits = RegistrationLimits(min_expires, default_expires, max_expires, max_contacts)
         self._turns: WeakValueDictionary[str, BoundedSemaphore] = WeakValueDictionary()
         self._authenticator = credentials and Authenticator(
@@ -101,7 +104,7 @@ class Registrar:
         return change.current
 
     def _check_domain(self, uri: Uri) -> None:
-        if uri.host.lower() not in self._domains:
+        if self._domains is not None and uri.host.lower() not in self._domains:
             raise NotFound(f"{uri.host} is none of our domains")
 
     def _user(self, request: Request) -> str:

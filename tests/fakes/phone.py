@@ -65,9 +65,9 @@ class Phone:
         self._flow = self.endpoint.resolve(f"sip:{server[0]}:{server[1]}")
         self._registration: Registration | None = None
 
-    def register(self, password: str = "secret", *, expires: int = 3600) -> None:
-        """Become reachable as the agent of this phone's name."""
-        host, port = self._server
+    def register(self, password: str = "secret", *, expires: int = 3600, domain: str | None = None) -> None:
+        """Become reachable as the agent of this phone's name; `domain` is what the phone calls the server."""
+        host, port = domain or self._server[0], self._server[1]
         self._registration = Registration(
             self.endpoint,
             address_of_record=f"sip:{self._name}@{host}",

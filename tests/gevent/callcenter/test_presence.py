@@ -71,3 +71,10 @@ def test_bindings_live_through_a_restart(make_desk: MakeDesk) -> None:
     alice.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until(STATE, "available")
+
+
+def test_a_phone_may_call_our_domain_what_it_likes(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.phone("alice")
+    alice.register(domain="some.other.example")
+    assert desk.one(STATE)["state"] == "available"

@@ -187,3 +187,10 @@ def test_nobody_registers_for_somebody_else(peer: SipPeer, start: Start) -> None
     _register(peer, "<sip:a@10.0.0.1>", cseq=2, user="bob", Authorization=_proof(challenge))
     peer.response(403)
     assert store.changes == []
+
+
+def test_without_domains_any_host_will_do(peer: SipPeer, start: Start) -> None:
+    store = start(domains=None)
+    _register(peer, "<sip:a@10.0.0.1>", uri="sip:elsewhere.example.org")
+    peer.response(200)
+    assert len(store.bindings("alice")) == 1
