@@ -77,7 +77,8 @@ class Floor:
         agent = f"sip:{next(self._names)}@{_HOST}:{self._agent_address[1]}"
         us = f"<{self._contact}>;tag={_token()}"
         self._request("INVITE", agent, us, f"<{agent}>", ours, self._agent_address, _SDP)
-        answer: Headers = call.answered.get()
+        answer = call.answered.get()
+        assert answer is not None
         self._request("ACK", _contact_of(answer), us, answer["to"][0], ours, self._agent_address)
         call.hung_up.get()
         us, them = f"{invite['to'][0]};tag={tag}", invite["from"][0]

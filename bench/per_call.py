@@ -1,7 +1,8 @@
 """What one queued call costs in CPU time: callengine beside the floor, under the same load, in one run.
 
-Both are measured with the same SIPp customers and agents on this machine, one right after the other; only the
-CPU time of their own processes counts. A few calls go before, so that what happens once is not counted.
+Both are measured with the same SIPp customers and agents on this machine: the floor with half of the calls,
+callengine with all, the floor with the other half, so that a machine that is busy meanwhile is so for both. Only
+the CPU time of their own processes counts. A few calls go before, so that what happens once is not counted.
 """
 
 from __future__ import annotations
@@ -85,22 +86,22 @@ def _figures(
     )
 
 
-def measure_both(load: Load) -> tuple[Figures, Figures]:
-    """callengine and the floor, in a scratch directory that is removed."""
+def measure_both(load: Load) -> tuple[Figures, list[Figures]]:
+    """callengine, and the floor before and after it, in a scratch directory that is removed."""
+    half = load | {"calls": load["calls"] // 2}
     with tempfile.TemporaryDirectory(prefix="callengine-bench-") as scratch:
         directory = Path(scratch)
-        agents, rate = load["agents"], load["rate"]
-        least = measure(
-            directory / "floor",
-            load,
-            lambda port: targets.floor(directory, agents=agents, agent_port=port),
-        )
-        figures = measure(
-            directory / "load",
-            load,
-            lambda port: targets.callengine(directory / "service", agents=agents, agent_port=port, rate=rate),
-        )
-    return figures, least
+
+        def floor(port: int) -> AbstractContextManager[Target]:
+            return targets.floor(directory, agents=load["agents"], agent_port=port)
+
+        def callengine(port: int) -> AbstractContextManager[Target]:
+            home = directory / "service"
+            return targets.callengine(home, agents=load["agents"], agent_port=port, rate=load["rate"])
+
+        before = measure(directory / "before", half, floor)
+        figures = measure(directory / "load", load, callengine)
+        return figures, [before, measure(directory / "after", half, floor)]
 
 
 @click.command(help=__doc__)
@@ -126,14 +127,14 @@ def main(rate: int, calls: int, agents: int, talk_ms: int, json_file: Path | Non
     signal.signal(signal.SIGTERM, _stop)
     load = {"rate": rate, "calls": calls, "agents": agents, "talk_ms": talk_ms}
     try:
-        figures, floor = measure_both(load)
+        figures, floors = measure_both(load)
     except (Incomplete, NotRegistered, RuntimeError) as error:
         print(f"nothing was measured: {error}", file=sys.stderr)
         sys.exit(1)
-    print(text(figures, floor, load))
+    print(text(figures, floors, load))
     if json_file is not None:
-        _append(json_file, document(figures, floor, at=_now(), machine=_machine(), load=load))
-    sys.exit(0 if figures.is_complete and floor.is_complete else 1)
+        _append(json_file, document(figures, floors, at=_now(), machine=_machine(), load=load))
+    sys.exit(0 if all(each.is_complete for each in (figures, *floors)) else 1)
 
 
 def _append(path: Path, result: dict[str, object]) -> None:

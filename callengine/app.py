@@ -164,7 +164,7 @@ class CallCenter:
         """The HTTP listener, the control socket and the line with the present figures."""
         readings = Readings(
             statistics=parts.statistics,
-            active_calls=lambda: len(parts.live),
+            active_calls=lambda: len(parts.live.going_on()),
             requests=lambda: parts.endpoint.counts.requests,
             media=parts.media_totals,
             hub_blocked_seconds=lambda: self._watchdog.blocked_seconds,

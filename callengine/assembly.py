@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from secrets import token_bytes
 
+from gevent.lock import BoundedSemaphore
 from sqlalchemy import Engine
 
 from callengine import __version__, store
@@ -167,10 +168,11 @@ def _lay_base(settings: Settings, clock: Clock, opened: ExitStack, make_media: M
 def _open_database(settings: Settings, clock: Clock, bus: Bus, opened: ExitStack) -> tuple[Engine, Committer]:
     engine = store.open_engine(settings)
     opened.callback(engine.dispose)
-    checkpointer = Checkpointer(engine)
+    turn = BoundedSemaphore()
+    checkpointer = Checkpointer(engine, turn=turn)
     checkpointer.start()
     opened.callback(checkpointer.stop)
-    committer = Committer(engine, clock=clock, publish=bus.publish)
+    committer = Committer(engine, clock=clock, publish=bus.publish, turn=turn)
     committer.start()
     opened.callback(committer.stop)
     store.store_queues(committer, settings)
@@ -182,14 +184,10 @@ def _open_database(settings: Settings, clock: Clock, bus: Bus, opened: ExitStack
 
 def _check_realm(realm: str, stored: set[str]) -> None:
     """The agents' secrets bind to their realm: with another one nobody could register."""
-    if stored - {realm}:
-        others = ", ".join(sorted(stored - {realm}))
-        raise SettingsError(
-            [
-                f"general.registrar_domain is {realm!r}, but there are agents whose passwords are for {others}:"
-                " keep that, or give all agents new passwords"
-            ]
-        )
+    others = ", ".join(sorted(stored - {realm}))
+    if others:
+        problem = f"general.registrar_domain is {realm!r}, but there are agents whose passwords are for {others}"
+        raise SettingsError([f"{problem}: keep that, or give all agents new passwords"])
 
 
 def _open_media(

@@ -43,7 +43,8 @@ class Addresses:
 
 def caller_of(invite: Request) -> tuple[str | None, str | None]:
     """The caller's number and name from an INVITE's From; (None, None) if they are withheld."""
-    user = invite.from_.uri.user
-    if not user or user.lower() in _WITHHELD or invite.from_.uri.host.lower() == "anonymous.invalid":
+    uri = invite.from_.uri
+    number = (uri.opaque or "").partition(";")[0] if uri.scheme == "tel" else uri.user
+    if not number or number.lower() in _WITHHELD or uri.host.lower() == "anonymous.invalid":
         return None, None
-    return user, invite.from_.display_name
+    return number, invite.from_.display_name

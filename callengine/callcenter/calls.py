@@ -86,6 +86,8 @@ class Call:
     offer: Offer | None = None
     """The offer that an agent has answered."""
     connected_at: float | None = None
+    is_over: bool = False
+    """Its record is complete; what is left of it is being cleared."""
 
 
 @dataclass(eq=False)
@@ -119,7 +121,9 @@ class Calls:
         self._live.pop(call.id, None)
 
     def __iter__(self) -> Iterator[Call]:
+        """All of them, those included whose phones are still being hung up."""
         return iter(list(self._live.values()))
 
-    def __len__(self) -> int:
-        return len(self._live)
+    def going_on(self) -> list[Call]:
+        """Those that are not over."""
+        return [call for call in self._live.values() if not call.is_over]

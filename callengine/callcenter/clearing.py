@@ -23,7 +23,7 @@ from callengine.callcenter.queues import Queues
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs, offers
 from callengine.db.transaction import Transaction
-from callengine.errors import DatabaseError, MediaError
+from callengine.errors import DatabaseError, MediaError, SessionError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
 from callengine.vocabulary import Disposition, EntryState, OfferState, Party
@@ -84,6 +84,7 @@ class Clearing:
             self._committer.commit(partial(self._store_end, call, outcome, everything))
         except DatabaseError as error:
             logger.error("the record of this call could not be completed: {}", error)
+        call.is_over = True
         both_up = call.connected_at is not None
         if both_up:
             gevent.sleep(self._bye_race_delay_seconds)
@@ -138,9 +139,13 @@ class Clearing:
         return [leg for leg, greenlet in zip(up, hanging_up, strict=True) if greenlet.value is not True]
 
     def _hang_up(self, leg: Leg, reason: str | None) -> bool:
-        return leg.session.hang_up(
-            reason=reason, timeout=self._bye_timeout_seconds, attempts=self._bye_retry_attempts
-        )
+        try:
+            return leg.session.hang_up(
+                reason=reason, timeout=self._bye_timeout_seconds, attempts=self._bye_retry_attempts
+            )
+        except SessionError as error:
+            logger.warning("the phone at {} could not be hung up: {}", leg.session.flow, error)
+            return False
 
     def _store_end(self, call: Call, outcome: Outcome, everything: Sequence[Leg], tx: Transaction) -> None:
         queue = self._queues.by_id(call.entry.queue_id)

@@ -106,8 +106,9 @@ class Inbound:
                 self._clearing.end(call, outcome)
 
     def _live_through(self, call: Call) -> Outcome:
-        """The story itself: wait in line, talk, part."""
+        """The story itself: answer, wait in line, talk, part."""
         try:
+            self._legs.answer(call.caller)
             self._waiting.wait_for_answer(call)
             parting = self._talking.talk(call)
             return Outcome(Disposition.ANSWERED, parting.cause, parting.by)
@@ -120,7 +121,7 @@ class Inbound:
             return Outcome(Disposition.FAILED, type(error).__name__, Party.SYSTEM)
 
     def _admit(self, transaction: ServerTransaction) -> Call | None:
-        """Check, answer and store a call; None if its number leads to a refusal."""
+        """Check and store a call; None if its number leads to a refusal."""
         if not self.accepting:
             raise Overloaded("the service is starting or stopping")
         if not self._open_to_anyone:
@@ -139,7 +140,6 @@ class Inbound:
         except CallCenterError:
             self._legs.discard([caller])
             raise
-        self._legs.answer(caller)
         return call
 
     def _store(self, caller: Leg, dialled: str, queue: Queue) -> Call:

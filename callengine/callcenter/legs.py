@@ -63,8 +63,12 @@ class Legs:
         return leg
 
     def answer(self, caller: Leg) -> None:
-        """Send the caller the answer that `incoming` has prepared; raises `HungUp` if the caller gave up."""
-        caller.incoming.answer(caller.local_sdp.serialise())
+        """Send the caller the answer that `incoming` has prepared; nothing if an earlier process has sent it.
+
+        Raises `HungUp` if the caller gave up.
+        """
+        if isinstance(caller.session, IncomingSession):
+            caller.session.answer(caller.local_sdp.serialise())
 
     def outgoing(self, call: Call, agent_name: str, binding: Binding) -> Leg:
         """A leg to one of the agent's phones, its INVITE ready to be stored and then sent.

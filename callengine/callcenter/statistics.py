@@ -82,13 +82,13 @@ class Statistics:
 
     def summary(self) -> dict[str, float | int]:
         """The five figures that everybody asks for first."""
-        tally = self.tally
+        tally, going_on = self.tally, self._live.going_on()
         mean = tally.waited_seconds / tally.answered if tally.answered else 0.0
         return {
             "total_calls": self._live.total,
-            "active_calls": len(self._live),
+            "active_calls": len(going_on),
             "available_agents": self.agents_by_state()[AgentState.AVAILABLE],
-            "total_queued": sum(call.connected_at is None for call in self._live),
+            "total_queued": sum(call.connected_at is None for call in going_on),
             "average_wait_time": round(mean, 3),
         }
 
@@ -102,7 +102,7 @@ class Statistics:
         """For each queue: callers waiting or offered, and seconds since the first arrival of the longest."""
         now = self._clock.now()
         waiting: dict[str, tuple[int, float]] = {queue.name: (0, 0.0) for queue in self._queues}
-        for call in self._live:
+        for call in self._live.going_on():
             if call.connected_at is None:
                 name = self._queues.by_id(call.entry.queue_id).name
                 count, longest = waiting[name]

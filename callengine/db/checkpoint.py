@@ -1,37 +1,72 @@
-"""Moves what SQLite's write-ahead log holds into the database file, beside the event loop.
+"""Brings what SQLite has committed to the disk, and its write-ahead log into the file, beside the event loop.
 
-With `synchronous=NORMAL` no commit waits for the disk; this does, once a second, in a native thread. A
-PASSIVE checkpoint waits for no reader and blocks no writer, and first brings the log itself to the disk: so a
-power cut costs at most what was committed since the last one.
+Theory of operation. A commit (with `synchronous=NORMAL`) appends to the log and does not wait for the disk,
+with one exception: once a checkpoint has moved all of the log into the database file, the next write begins
+the log anew and waits until its new header is on the disk. On the hub that would hold up every greenlet, so
+that write is made here. All this happens in native threads, and only if something was committed since the
+last time:
+
+- Every `sync_seconds` the log is brought to the disk, so that a power cut costs only what came later.
+- Every `checkpoint_seconds`, or as soon as the log has grown, there is a PASSIVE checkpoint, which waits for
+  no reader and blocks no writer. Before it a reader of ours enters the log: as long as it is there, a commit
+  appends to the log and cannot begin it anew.
+- When that has moved all of the log, a write that changes nothing is made with the write turn, and the reader
+  leaves within it. If no commit has appended meanwhile, this write begins the log anew.
+
+The committer takes the same turn for each group, so while that write waits for the disk the committer waits
+for its turn, and other greenlets run. The first write of all begins the log as well: `start` makes it.
 """
 
 import sqlite3
+import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 from loguru import logger
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from callengine.db.engine import in_memory
+from callengine.db.engine import in_memory, reading
+from callengine.db.write_ahead_log import WriteAheadLog
 from callengine.greenlets import spawn
 
 
 class Checkpointer:
-    """Checkpoints the SQLite file of `engine`; for any other database it does nothing."""
+    """Looks after the write-ahead log of `engine`; does nothing for a database that has none.
 
-    def __init__(self, engine: Engine, *, every_seconds: float = 1.0) -> None:
-        self._file = None if engine.dialect.name != "sqlite" or in_memory(engine) else engine.url.database
-        self._every_seconds = every_seconds
+    `turn` is held by whoever writes: the committer has the same one.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        turn: BoundedSemaphore,
+        sync_seconds: float = 1.0,
+        checkpoint_seconds: float = 10.0,
+    ) -> None:
+        self._engine = engine
+        self._turn = turn
+        self._sync_seconds = sync_seconds
+        self._checkpoint_seconds = checkpoint_seconds
         self._stopping = Event()
         self._greenlet: gevent.Greenlet[..., Any] | None = None
-        self._connection: sqlite3.Connection | None = None
+        self._next_checkpoint = 0.0
+        self._unmoved = False
 
     def start(self) -> None:
-        """Begin to checkpoint every `every_seconds`."""
-        if self._file is not None:
+        """Make the first write to the log, then look after it. Raises DatabaseError if it cannot be read."""
+        file = _file_with_log(self._engine)
+        if file is not None:
             self._stopping.clear()
-            self._greenlet = spawn("checkpoint", self._serve)
+            self._unmoved = False
+            self._next_checkpoint = time.monotonic() + self._checkpoint_seconds
+            log = WriteAheadLog(file)
+            self._write(log)
+            _in_thread(log.sync)
+            self._greenlet = spawn("checkpoint", self._serve, log)
 
     def stop(self) -> None:
         """Checkpoint once more, then end."""
@@ -40,25 +75,52 @@ class Checkpointer:
             self._greenlet.join()
             self._greenlet = None
 
-    def _serve(self) -> None:
-        threads = gevent.get_hub().threadpool
-        while not self._stopping.wait(self._every_seconds):
-            threads.apply(self._checkpoint)
-        threads.apply(self._checkpoint)
-        threads.apply(self._close)
+    def _serve(self, log: WriteAheadLog) -> None:
+        while not self._stopping.wait(self._sync_seconds):
+            if _in_thread(lambda: self._sync_and_checkpoint(log)):
+                self._write(log)
+        _in_thread(log.checkpoint)
+        _in_thread(log.close)
 
-    def _checkpoint(self) -> None:
-        """Runs in a native thread: nothing of gevent's here."""
-        try:
-            if self._connection is None:
-                self._connection = sqlite3.connect(
-                    str(self._file), isolation_level=None, check_same_thread=False
-                )
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except sqlite3.Error as error:
-            logger.warning("checkpoint of {} failed: {}", self._file, error)
+    def _sync_and_checkpoint(self, log: WriteAheadLog) -> bool:
+        """Runs in a native thread; whether all of the log has been moved."""
+        if log.sync():
+            self._unmoved = True
+        due = log.has_grown or time.monotonic() >= self._next_checkpoint
+        if not (self._unmoved and due):
+            return False
+        self._next_checkpoint = time.monotonic() + self._checkpoint_seconds
+        moved_all = log.checkpoint()
+        self._unmoved = not moved_all
+        return moved_all
 
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def _write(self, log: WriteAheadLog) -> None:
+        with self._turn:
+            _in_thread(log.restart)
+
+
+def _file_with_log(engine: Engine) -> str | None:
+    """The database's file, links followed as SQLite does, if it has a write-ahead log."""
+    if engine.dialect.name != "sqlite" or in_memory(engine):
+        return None
+    with reading(engine) as connection:
+        if connection.scalar(text("PRAGMA journal_mode")) != "wal":
+            return None
+        return str(connection.scalar(text("SELECT file FROM pragma_database_list WHERE name = 'main'")))
+
+
+def _in_thread(step: Callable[[], bool | None]) -> bool:
+    """What `step` answers, run in a native thread; False, and a line in the log, if the database refuses."""
+    answer = gevent.get_hub().threadpool.apply(_attempt, (step,))
+    if isinstance(answer, Exception):
+        logger.warning("looking after the write-ahead log failed: {}", answer)
+        return False
+    return bool(answer)
+
+
+def _attempt(step: Callable[[], bool | None]) -> bool | Exception | None:
+    """An error comes back as a value: gevent would print one that is raised."""
+    try:
+        return step()
+    except (sqlite3.Error, OSError) as error:
+        return error

@@ -12,7 +12,8 @@ units that are ready (at most `group_limit`) into one database transaction:
 
 The log head is written last and held until the COMMIT, so numbers rise in the order of the commits, over
 all nodes: a reader who has seen number n misses no smaller one. On SQLite nothing between BEGIN and COMMIT
-switches greenlets; on PostgreSQL the same statements wait cooperatively.
+switches greenlets; on PostgreSQL the same statements wait cooperatively. Before BEGIN the committer takes the
+write turn, which it shares with whatever else writes to this database (`checkpoint`).
 """
 
 from collections import deque
@@ -21,6 +22,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import gevent
 from gevent.event import AsyncResult, Event
+from gevent.lock import BoundedSemaphore
 from loguru import logger
 from sqlalchemy import Connection, Engine, Text, bindparam, insert, update
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -97,7 +99,7 @@ class Pending(Generic[T]):
 
 
 class Committer:
-    """The one writer of this node. Nothing else may write to the database while it runs.
+    """The one writer of this node. Nothing else may write while it runs, unless it holds the same `turn`.
 
     `publish` gets the events of each commit, in order, before the waiters go on; it must not wait. `switch`
     is called before each BEGIN and after each COMMIT: tests let other greenlets run there.
@@ -110,12 +112,14 @@ class Committer:
         clock: Clock | None = None,
         publish: Callable[[Sequence[events.Event]], None] = lambda _events: None,
         group_limit: int = 100,
+        turn: BoundedSemaphore | None = None,
         switch: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._clock = clock or SystemClock()
         self._publish = publish
         self._group_limit = group_limit
+        self._turn = BoundedSemaphore() if turn is None else turn
         self._switch = switch
         self._prepared = PreparedStatements(engine.dialect)
         self._waiting: deque[Pending[Any]] = deque()
@@ -202,7 +206,7 @@ class Committer:
 
     def _transact(self, group: list[Pending[Any]]) -> list[events.Event]:
         connection = self._connection()
-        with connection.begin() as transaction:
+        with self._turn, connection.begin() as transaction:
             cursor = driver(connection).cursor()
             now = self._clock.now()
             units = [Transaction(connection, cursor, self._prepared, now) for _ in group]

@@ -1,14 +1,24 @@
 """The write-ahead log of a SQLite file: brings it to the disk, moves it into the file, and begins it anew.
 
-All of it may wait for the disk, so all of it is for a native thread, one call at a time: nothing of gevent's is
-here. Theory of operation: `checkpoint`.
+All of it may wait for the disk, so it is for native threads, one call at a time: nothing of gevent's is here.
+Theory of operation: `checkpoint`.
 """
 
 import os
 import sqlite3
 
-SIZE_LIMIT = 4 * 1024 * 1024
-"""Bytes to which the log's file shrinks when the log begins anew; below it, the file keeps its size."""
+GROWTH_LIMIT = 4 * 1024 * 1024
+"""Bytes that a log may have gained since its last checkpoint before it `has_grown`."""
+
+_FILE_LIMIT = 64 * 1024 * 1024
+"""Bytes to which the log's file shrinks when the log begins anew.
+
+Below, the file keeps its size: to write over what is there takes no new block of the file system, for which a
+commit could have to wait while the log is brought to the disk.
+"""
+
+_HEADER_SIZE = 32
+_FRAME_HEADER_SIZE = 24
 
 _BUSY_SECONDS = 2.0
 """How long a write waits for another program's."""
@@ -20,19 +30,26 @@ class WriteAheadLog:
     def __init__(self, file: str) -> None:
         self._writer = _connect(file)
         self._reader = _connect(file)
-        self._path = self._find_path()
+        self._path = f"{file}-wal"
         self._synced: int | None = None
+        self._checkpointed = (b"", 0)
 
     @property
-    def used(self) -> bool:
-        """Whether the database has such a log: another journal needs nothing of this."""
-        ((mode,),) = self._writer.execute("PRAGMA journal_mode").fetchall()
-        return bool(mode == "wal")
+    def has_grown(self) -> bool:
+        """Whether the log has gained about GROWTH_LIMIT bytes since the last checkpoint.
 
-    @property
-    def size(self) -> int:
-        """Bytes of the log's file: of the log itself, once that is larger than SIZE_LIMIT."""
-        return os.stat(self._path).st_size
+        The file's size does not tell: behind the log there is what it held before it began anew. A frame
+        belongs to the log if it has the salts of the log's header (sqlite.org/fileformat2.html, 4.1).
+        """
+        with open(self._path, "rb", buffering=0) as file:
+            header = file.read(_HEADER_SIZE)
+            page_size, salts = int.from_bytes(header[8:12], "big"), header[16:24]
+            frame_size = _FRAME_HEADER_SIZE + page_size
+            known, frames = self._checkpointed
+            last_allowed = (frames if salts == known else 0) + GROWTH_LIMIT // frame_size
+            file.seek(_HEADER_SIZE + last_allowed * frame_size)
+            following = file.read(_FRAME_HEADER_SIZE)
+        return bool(following) and following[8:16] == salts
 
     def sync(self) -> bool:
         """Bring what others have committed to the disk; False if that is nothing since the last time."""
@@ -57,6 +74,7 @@ class WriteAheadLog:
         self._reader.execute("PRAGMA user_version").fetchall()
         ((_busy, in_log, moved),) = self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         complete = bool(in_log == moved)
+        self._checkpointed = (self._salts(), in_log)
         if not complete:
             self._leave()
         return complete
@@ -84,17 +102,14 @@ class WriteAheadLog:
         if self._reader.in_transaction:
             self._reader.execute("ROLLBACK")
 
-    def _find_path(self) -> str:
-        """SQLite follows symbolic links. A log has no locks, so others may open and close it as well."""
-        ((_number, _name, file),) = self._writer.execute("PRAGMA database_list").fetchall()
-        return f"{file}-wal"
+    def _salts(self) -> bytes:
+        with open(self._path, "rb", buffering=0) as file:
+            return file.read(_HEADER_SIZE)[16:24]
 
 
 def _connect(file: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
+    connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint=0")
-    connection.execute(f"PRAGMA journal_size_limit={SIZE_LIMIT}")
+    connection.execute(f"PRAGMA journal_size_limit={_FILE_LIMIT}")
     return connection

@@ -93,6 +93,13 @@ class Phone:
 
     def call(self, number: str, *, body: bytes | None = None) -> OutgoingSession:
         """Call a number and wait until it is clear what becomes of it; a call that is answered is ACKed."""
+        session = self.dial(number, body=body)
+        session.final.wait(10)
+        session.acknowledge()
+        return session
+
+    def dial(self, number: str, *, body: bytes | None = None) -> OutgoingSession:
+        """Call a number, and wait for nothing."""
         offer = make_offer(host="127.0.0.1", port=40002, codecs=CODECS, session_id=1, version=1)
         host, port = self._server
         session = OutgoingSession(
@@ -106,8 +113,6 @@ class Phone:
         )
         session.prepare()
         session.send()
-        session.final.wait(10)
-        session.acknowledge()
         return session
 
     def wait_for_call(self, count: int = 1) -> IncomingSession:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import gevent
 import pytest
 
+from callengine.callcenter.calls import Call
+from callengine.callcenter.inbound import Inbound
 from tests.fakes.phone import just_ring
 from tests.gevent.callcenter.conftest import Desk
 
@@ -176,3 +178,24 @@ def test_a_call_that_lasts_too_long_is_ended(make_desk: MakeDesk) -> None:
     assert caller.ended.wait(5)
     desk.until("select cause from calls", "max_duration")
     assert desk.one(RECORD)["hung_up_by"] == "system"
+
+
+def test_a_caller_who_cancels_before_the_answer_is_abandoned(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = make_desk("alice")
+    go_on = Inbound.go_on
+
+    def answer_late(inbound: Inbound, call: Call) -> None:
+        """The call is stored, and its answer is on the way."""
+        gevent.sleep(0.5)
+        go_on(inbound, call)
+
+    monkeypatch.setattr(Inbound, "go_on", answer_late)
+    caller = desk.phone().dial("support")
+    gevent.sleep(0.3)
+    assert caller.cancel()
+    assert caller.final.wait(5)
+    desk.until("select disposition from calls", "abandoned")
+    assert desk.one("select depth from queues")["depth"] == 0
+    assert {row["state"] for row in desk.rows("select state from legs")} == {"ended"}
