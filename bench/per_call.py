@@ -1,8 +1,9 @@
 """What one queued call costs in CPU time: callengine beside the floor, under the same load, in one run.
 
 Both are measured with the same SIPp customers and agents on this machine: the floor with half of the calls,
-callengine with all, the floor with the other half, so that a machine that is busy meanwhile is so for both. Only
-the CPU time of their own processes counts. A few calls go before, so that what happens once is not counted.
+callengine with all, the floor with the other half, so that a machine that is busy meanwhile is so for both.
+Only the CPU time of their own processes counts. A few calls go before each, so that what happens once is not
+counted.
 """
 
 from __future__ import annotations
@@ -131,9 +132,9 @@ def main(rate: int, calls: int, agents: int, talk_ms: int, json_file: Path | Non
     except (Incomplete, NotRegistered, RuntimeError) as error:
         print(f"nothing was measured: {error}", file=sys.stderr)
         sys.exit(1)
-    print(text(figures, floors, load))
     if json_file is not None:
         _append(json_file, document(figures, floors, at=_now(), machine=_machine(), load=load))
+    print(text(figures, floors, load))
     sys.exit(0 if all(each.is_complete for each in (figures, *floors)) else 1)
 
 

@@ -90,13 +90,14 @@ class CallCenter:
         Raises `CallCenterError` that says what is in the way.
         """
         with ExitStack() as opened:
+            control_socket = self._open_control_socket(opened)
             parts = assemble(self.settings, self._clock, opened, self._make_media)
             for handler, types in self._subscriptions:
                 parts.bus.subscribe(handler, types)
             _spare_the_collector()
             self._watchdog.start()
             opened.callback(self._watchdog.stop)
-            self._open_doors(parts, opened)
+            self._open_doors(parts, control_socket, opened)
             self._parts = parts
             self._running = opened.pop_all()
         left = parts.recovery.end_leftovers()
@@ -160,7 +161,15 @@ class CallCenter:
             return [f"media: {error}"]
         return []
 
-    def _open_doors(self, parts: Parts, opened: ExitStack) -> None:
+    def _open_control_socket(self, opened: ExitStack) -> socket.socket:
+        """First of all: a second service finds it taken, before it touches anything of the first."""
+        path = Path(self.settings.general.control_socket)
+        listener = control.listen(path)
+        opened.callback(path.unlink, missing_ok=True)
+        opened.callback(listener.close)
+        return listener
+
+    def _open_doors(self, parts: Parts, control_socket: socket.socket, opened: ExitStack) -> None:
         """The HTTP listener, the control socket and the line with the present figures."""
         readings = Readings(
             statistics=parts.statistics,
@@ -170,10 +179,8 @@ class CallCenter:
             hub_blocked_seconds=lambda: self._watchdog.blocked_seconds,
         )
         app = make_app(Door(status=self.statistics, unready=self._unready, metrics=Metrics(readings).text))
-        listeners = [self._listen(), control.listen(Path(self.settings.general.control_socket))]
-        for listener in listeners:
+        for listener in (self._listen(), control_socket):
             opened.callback(serve(listener, app).stop)
-        opened.callback(Path(self.settings.general.control_socket).unlink, missing_ok=True)
         if self.settings.log.statistics_interval_seconds:
             line = greenlets.spawn("statistics", self._log_statistics)
             opened.callback(line.kill)

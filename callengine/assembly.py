@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -186,7 +187,9 @@ def _check_realm(realm: str, stored: set[str]) -> None:
     """The agents' secrets bind to their realm: with another one nobody could register."""
     others = ", ".join(sorted(stored - {realm}))
     if others:
-        problem = f"general.registrar_domain is {realm!r}, but there are agents whose passwords are for {others}"
+        problem = (
+            f"general.registrar_domain is {realm!r}, but there are agents whose passwords are for {others}"
+        )
         raise SettingsError([f"{problem}: keep that, or give all agents new passwords"])
 
 
@@ -195,12 +198,28 @@ def _open_media(
 ) -> tuple[MediaProcess, MediaClient]:
     path = settings.media.socket
     command = [sys.executable, "-m", "callengine", "media", "--socket", path]
-    process = MediaProcess(command, socket_path=path, on_restart=silences.break_all)
+    process = MediaProcess(
+        command, socket_path=path, environment=_media_environment(settings), on_restart=silences.break_all
+    )
     process.start()
     opened.callback(process.stop)
     media = MediaClient(path, owner=NODE, incarnation=incarnation, on_event=silences.note)
     opened.callback(media.disconnect)
     return process, media
+
+
+def _media_environment(settings: Settings) -> dict[str, str]:
+    """Our environment, with the settings of the media process as we have them, wherever they came from."""
+    values = {
+        "MEDIA__HOST": settings.media.host,
+        "MEDIA__PORT_FIRST": settings.media.port_first,
+        "MEDIA__PORT_LAST": settings.media.port_last,
+        "MEDIA__TIMEOUT_SECONDS": settings.media.timeout_seconds,
+        "LOG__LEVEL": settings.log.level,
+        "LOG__FORMAT": settings.log.format,
+        "LOG__FILE": settings.log.file,
+    }
+    return {**os.environ, **{f"CALLENGINE_{key}": str(value) for key, value in values.items()}}
 
 
 def _make_endpoint(settings: Settings, clock: Clock) -> Endpoint:

@@ -37,6 +37,10 @@ add_agents() {
     done
 }
 
+if "$PYTHON" -m callengine status >/dev/null 2>&1; then
+    echo "The call center is running here already; \`callengine status\` shows it." >&2
+    exit 1
+fi
 "$PYTHON" -m callengine db upgrade
 add_agents
 exec "$PYTHON" -m callengine serve

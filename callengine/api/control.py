@@ -20,7 +20,7 @@ class NotRunning(CallCenterError):
 
 def listen(path: Path) -> socket.socket:
     """Bind the socket, in place of one whose service is gone; raises `CallCenterError` if one lives."""
-    if _answers(path):
+    if answers(path):
         raise CallCenterError(f"another service answers on {path} (general.control_socket)")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -35,7 +35,8 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def _answers(path: Path) -> bool:
+def answers(path: Path) -> bool:
+    """Whether a service listens there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
@@ -69,3 +70,9 @@ def ask(path: Path, resource: str, *, timeout: float = 10.0) -> Any:
     if answer.status != 200:
         raise CallCenterError(str(content.get("message", answer.reason)))
     return content
+
+
+def refuse_while_running(path: Path, what: str) -> None:
+    """Raise `CallCenterError` while a service answers; `what` is done only while none does."""
+    if answers(path):
+        raise CallCenterError(f"the service is running (it answers on {path}): {what} while it is stopped")

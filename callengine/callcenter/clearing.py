@@ -141,7 +141,7 @@ class Clearing:
     def _hang_up(self, leg: Leg, reason: str | None) -> bool:
         try:
             return leg.session.hang_up(
-                reason=reason, timeout=self._bye_timeout_seconds, attempts=self._bye_retry_attempts
+                reason=reason, timeout=self._bye_timeout_seconds, attempts=1 + self._bye_retry_attempts
             )
         except SessionError as error:
             logger.warning("the phone at {} could not be hung up: {}", leg.session.flow, error)

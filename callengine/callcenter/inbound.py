@@ -28,7 +28,7 @@ from callengine.clock import Clock
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, HungUp, NotAllowed, Overloaded, QueueFull
+from callengine.errors import CallCenterError, DatabaseError, HungUp, NotAllowed, Overloaded, QueueFull
 from callengine.events.types import EventType
 from callengine.log import call_context
 from callengine.sip.transactions import ServerTransaction
@@ -81,7 +81,8 @@ class Inbound:
         try:
             call = self._admit(transaction)
         except CallCenterError as error:
-            logger.info("a call to {} was refused: {}", transaction.request.uri, error)
+            level = "ERROR" if isinstance(error, DatabaseError) else "INFO"
+            logger.log(level, "a call to {} was refused: {}", transaction.request.uri, error)
             transaction.answer(error.sip_status)
             return
         if call is not None:

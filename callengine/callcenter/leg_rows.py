@@ -88,13 +88,18 @@ def answered(leg: Leg, facts: LegFacts, peer: Leg) -> dict[str, Any]:
     }
 
 
-def renegotiated(leg: Leg, offer: bytes) -> dict[str, Any]:
-    """The columns that a re-INVITE with this offer has changed."""
+def changed(leg: Leg) -> dict[str, Any]:
+    """The columns that a re-INVITE of the phone may have changed."""
+    dialog, flow = leg.session.dialog, leg.session.flow
+    assert dialog is not None
     return {
         **agreed(leg),
-        "remote_sdp": _text(offer),
         "local_sdp": _text(leg.local_sdp.serialise()),
         "sdp_version": leg.local_sdp.origin.version,
+        "remote_target": dialog.remote_target,
+        "remote_cseq": dialog.remote_cseq,
+        "host": flow.host,
+        "port": flow.port,
     }
 
 

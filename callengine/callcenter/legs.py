@@ -11,7 +11,7 @@ from loguru import logger
 from callengine.callcenter.addresses import Addresses
 from callengine.callcenter.bridge import remote_media
 from callengine.callcenter.calls import Call, Leg, new_id
-from callengine.callcenter.leg_rows import renegotiated
+from callengine.callcenter.leg_rows import changed
 from callengine.db.committer import Committer
 from callengine.db.repositories import legs
 from callengine.errors import BadSdp, MediaError, NotAcceptable
@@ -114,9 +114,10 @@ class Legs:
     def listen_for_offers(self, leg: Leg) -> None:
         """From now on the phone may change the session by a re-INVITE (RFC 3261 14)."""
         leg.session.on_offer = partial(self._take_offer, leg)
+        leg.session.on_change = partial(self._store_change, leg)
 
     def _take_offer(self, leg: Leg, body: bytes) -> tuple[int, bytes]:
-        """Answer an offer within the dialog; stored before it is answered. 488 keeps the session as it is."""
+        """Answer an offer within the dialog; 488 keeps the session as it is."""
         if body == leg.session.remote_body:
             return 200, leg.session.local_body
         assert leg.agreement is not None
@@ -130,9 +131,12 @@ class Legs:
             logger.info("a change of the session was refused: {}", error)
             return 488, b""
         leg.local_sdp, leg.agreement = answer, agreement
-        self._committer.commit(lambda tx: legs.change(tx, leg.id, renegotiated(leg, body)))
         self._media.set_remote(leg.id, remote_media(agreement))
         return 200, answer.serialise()
+
+    def _store_change(self, leg: Leg) -> None:
+        """Before the phone hears that its change is taken."""
+        self._committer.commit(lambda tx: legs.change(tx, leg.id, changed(leg)))
 
     def _answer_to(
         self,

@@ -12,7 +12,7 @@ from typing import TextIO
 import click
 
 from callengine import store
-from callengine.api.control import NotRunning, ask
+from callengine.api.control import refuse_while_running
 from callengine.config import Settings, load
 from callengine.db.repositories.agents import add_agent
 from callengine.db.transaction import Transaction
@@ -65,7 +65,7 @@ def import_(file: TextIO) -> None:
 
 def _add_all(settings: Settings, agents: list[NewAgent]) -> None:
     """Add all or none."""
-    _refuse_while_running(settings)
+    refuse_while_running(Path(settings.general.control_socket), "agents are added")
     realm = settings.general.registrar_domain
     with store.offline(settings) as committer:
         committer.commit(partial(_store, agents, realm))
@@ -75,14 +75,6 @@ def _store(agents: list[NewAgent], realm: str, tx: Transaction) -> None:
     for agent in agents:
         secrets = {each: ha1(agent.name, realm, agent.password, each) for each in ("MD5", "SHA-256")}
         add_agent(tx, agent.name, ha1=secrets, realm=realm, queues=agent.queues, skills=agent.skills)
-
-
-def _refuse_while_running(settings: Settings) -> None:
-    try:
-        ask(Path(settings.general.control_socket), "/health")
-    except NotRunning:
-        return
-    raise CallCenterError("the service is running on this database: agents are added while it is stopped")
 
 
 def _read(file: TextIO) -> Iterator[NewAgent]:

@@ -181,7 +181,7 @@ class Database:
         float,
         Setting(
             _SECONDS,
-            "How long to wait for a connection, or for SQLite's lock, before giving up.",
+            "How long to wait for a free connection before giving up.",
             30,
             "seconds",
         ),

@@ -4,6 +4,7 @@ The migrations are Alembic's, in one copy: `alembic/` at the top of a checkout, 
 installed package. A database that is not ours, or newer than this program, is refused and left untouched.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ def upgrade(database: str | Engine, revision: str = "head") -> None:
     """
     with _opened(database) as engine:
         _refuse_foreign(engine)
+        _make_private(engine)
         command.upgrade(_configuration(engine), revision)
 
 
@@ -166,6 +168,15 @@ def _is_missing_file(engine: Engine) -> bool:
     if engine.dialect.name != "sqlite" or in_memory(engine):
         return False
     return not Path(str(engine.url.database)).exists()
+
+
+def _make_private(engine: Engine) -> None:
+    """Create a SQLite file that is missing so that others cannot read the agents' secrets in it."""
+    if _is_missing_file(engine):
+        try:
+            os.close(os.open(str(engine.url.database), os.O_CREAT | os.O_WRONLY, 0o640))
+        except OSError as error:
+            raise DatabaseError(f"{_shown(engine)} cannot be made: {error.strerror}") from None
 
 
 def _shown(engine: Engine) -> str:

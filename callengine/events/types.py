@@ -13,7 +13,6 @@ class EventType(StrEnum):
     """The kinds of event; the words are those of the log, the API and the metrics."""
 
     CALL_ARRIVED = "call_arrived"
-    CALL_ANSWERED = "call_answered"
     CALL_QUEUED = "call_queued"
     CALL_OFFERED = "call_offered"
     CALL_OFFER_FAILED = "call_offer_failed"

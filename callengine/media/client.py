@@ -54,6 +54,7 @@ class MediaClient:
         self._numbers = itertools.count(1)
         self._link: _Link | None = None
         self._connecting = BoundedSemaphore(1)
+        self._left = False
         self._group = Group()
 
     def open(self, leg_id: str, *, remote: RemoteMedia | None = None, play: str | None = None) -> int:
@@ -104,7 +105,8 @@ class MediaClient:
         return control.read_totals(self._ask("totals"))
 
     def disconnect(self) -> None:
-        """Leave the media process; the legs go on, on their lease."""
+        """Leave the media process for good; the legs go on, on their lease."""
+        self._left = True
         if self._link is not None:
             self._link.end()
         self._group.join()
@@ -126,6 +128,8 @@ class MediaClient:
         One that is never answered is kept all the same: new ones would only wait behind it.
         """
         with self._connecting:
+            if self._left:
+                raise MediaUnavailable("the media process is not asked any more")
             if self._link is None:
                 connected = _connect(self._path)
                 self._link = _Link(connected, self._group, self._on_event, self._lost)

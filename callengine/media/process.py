@@ -8,7 +8,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import gevent
 from gevent.event import Event
@@ -28,8 +28,9 @@ class MediaProcess:
     """The media process behind `socket_path`: one that is alive there, or a child started with `command`.
 
     A child has a session of its own: what ends this process does not end it. `start_seconds` bounds the wait
-    for its first answer, `stop_seconds` the wait for an orderly end. `on_restart` is called, in the watching
-    greenlet, once a new process answers in place of one that died; all legs of the old one are gone then.
+    for its first answer, `stop_seconds` the wait for an orderly end. `environment` is the child's, ours by
+    default. `on_restart` is called, in the watching greenlet, once a new process answers in place of one that
+    died; all legs of the old one are gone then.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class MediaProcess:
         socket_path: str,
         start_seconds: float = 10.0,
         stop_seconds: float = 5.0,
+        environment: Mapping[str, str] | None = None,
         on_restart: Callable[[], None] | None = None,
     ) -> None:
         self._command = tuple(command)
         self._path = socket_path
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
+        self._environment = environment
         self._on_restart = on_restart
         self._child: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
@@ -97,7 +100,9 @@ class MediaProcess:
 
     def _start_child(self) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
+            return subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, start_new_session=True, env=self._environment
+            )
         except OSError as error:
             raise MediaUnavailable(f"the media process cannot be started: {error}") from None
 

@@ -42,10 +42,13 @@ class Screening:
         )
 
     def refusal(self, request: Request) -> Refusal | None:
-        """The answer to a request that cannot be taken: the first of 405, 416, 420, 415; or None."""
+        """The answer to a request that cannot be taken: the first of 405, 416, 420, 415; or None.
+
+        416 is also for sips: it wants TLS on every hop (RFC 3261 26.2.2), which there is not here.
+        """
         if request.method not in self.methods:
             return 405, (self.allow,)
-        if request.uri[:4].lower() not in ("sip:", "sips"):
+        if request.uri[:4].lower() != "sip:":
             return 416, ()
         lacking = self._lacking(request)
         if lacking:

@@ -51,6 +51,8 @@ class Session(DialogEnd):
         """The SDP that they gave last."""
         self.on_offer: OnOffer | None = None
         """Called in the dialog's greenlet, may wait. Unless set, only a repeated offer is answered again."""
+        self.on_change: Callable[[], None] | None = None
+        """Called likewise when a re-INVITE has changed flow, target or bodies, before it is answered."""
         self._acceptances: dict[int, Acceptance] = {}
         self._acks: dict[int, tuple[bytes, Flow]] = {}
         self._is_leaving = False
@@ -212,6 +214,9 @@ class Session(DialogEnd):
         dialog.remote_target = target
         self.flow = way_back(transaction.request, transaction.source, dialog)
         self.remote_body = offer or self.remote_body
+        self.local_body = body
+        if self.on_change is not None:
+            self.on_change()
         self._accept(transaction, body)
 
     def _answer_offer(self, offer: bytes) -> tuple[int, bytes]:

@@ -103,7 +103,7 @@ class StateGuard:
             transaction: Transaction, statement: Statement, parameters: Parameters | None = None
         ) -> Any:
             if transaction.connection in self._units:
-                self._units[transaction.connection].note(_text(statement))
+                self._units[transaction.connection].note(_text(statement, tuple(parameters or ())))
             return execute(transaction, statement, parameters)
 
         patch.setattr(Transaction, name, watched)
@@ -145,5 +145,6 @@ class StateGuard:
 
 
 @cache
-def _text(statement: Statement) -> str:
-    return str(statement)
+def _text(statement: Statement, names: tuple[str, ...]) -> str:
+    """The SQL as it is run: an UPDATE without values of its own sets the columns among the parameters."""
+    return str(statement.compile(column_keys=list(names)))

@@ -182,3 +182,32 @@ def test_unpatched_it_says_which_line_to_write_first() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert "from gevent import monkey; monkey.patch_all()" in said
+
+
+def test_a_second_service_touches_nothing_of_the_first(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    desk.until("select state from calls", "connected")
+    with pytest.raises(CallCenterError, match="another service answers"):
+        CallCenter(desk.settings).start()
+    assert not caller.ended.is_set()
+    caller.hang_up()
+    desk.until("select hung_up_by from calls", "caller")
+
+
+@pytest.mark.parametrize("work", [["agents", "add", "x", "--password", "p"], ["db", "downgrade", "base"]])
+def test_the_database_is_not_changed_behind_a_running_service(make_desk: MakeDesk, work: list[str]) -> None:
+    desk = make_desk("alice")
+    environ = {**os.environ, **desk.environ}
+    command = [sys.executable, "-m", "callengine", *work]
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert "the service is running" in said.stderr
+    assert desk.one("select count(*) as n from agents")["n"] == 1
+
+
+def test_the_database_is_not_for_everybody(make_desk: MakeDesk, tmp_path: Path) -> None:
+    make_desk()
+    assert stat.S_IMODE(os.stat(tmp_path / "call_center.db").st_mode) == 0o640

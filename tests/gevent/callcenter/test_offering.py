@@ -5,6 +5,7 @@ from collections.abc import Callable
 import gevent
 import pytest
 
+from callengine.sdp.negotiation import make_offer
 from tests.fakes.phone import answer, answer_late, answer_now, just_ring, reject_with
 from tests.gevent.callcenter.conftest import Desk
 
@@ -172,3 +173,40 @@ def test_callers_are_served_in_the_order_of_their_arrival(make_desk: MakeDesk) -
         assert desk.one("select id from calls where state = 'connected'")["id"] == order[number]["id"]
         caller.hang_up()
         desk.until("select count(*) from calls where state = 'connected'", 0)
+
+
+def test_a_change_of_the_session_is_stored_before_it_is_answered(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    desk.until("select state from calls", "connected")
+    held = make_offer(
+        host="127.0.0.1", port=40010, codecs=["PCMU"], session_id=1, version=2, direction="sendonly"
+    )
+    caller.contact = caller.endpoint.contact("elsewhere")
+    assert caller.reinvite(held.serialise()).status == 200
+    leg = desk.one("select * from legs where role = 'caller'")
+    assert (leg["direction_of_media"], leg["remote_media_port"]) == ("recvonly", 40010)
+    assert leg["sdp_version"] == 2
+    assert leg["remote_target"].startswith("sip:elsewhere@")
+    assert leg["remote_cseq"] == 2
+    other = make_offer(host="127.0.0.1", port=40010, codecs=["PCMA"], session_id=1, version=3)
+    assert caller.reinvite(other.serialise()).status == 488
+    caller.hang_up()
+    desk.until("select state from agents", "available")
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_bye_that_stays_unanswered_is_sent_again_so_often(make_desk: MakeDesk, retries: int) -> None:
+    desk = make_desk("alice", GENERAL__BYE_TIMEOUT_SECONDS="0.2", GENERAL__BYE_RETRY_ATTEMPTS=str(retries))
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    session = alice.wait_for_call()
+    session.confirmed.wait(5)
+    numbers: set[int] = set()
+    session.receive_request = lambda transaction: numbers.add(transaction.request.cseq.number)  # type: ignore[method-assign]
+    caller.hang_up()
+    desk.until("select state from agents", "available")
+    assert len(numbers) == 1 + retries
+    assert len(desk.rows("select * from event_log where type = 'leg_closed_unconfirmed'")) == 1

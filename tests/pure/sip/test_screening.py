@@ -16,7 +16,7 @@ def _refusal(method: str, *headers: tuple[str, str], uri: str = "sip:a@b", body:
 
 def test_what_is_in_order_passes() -> None:
     assert _refusal("INVITE", ("Content-Type", "application/SDP; x=1"), body=b"v=0") is None
-    assert _refusal("INVITE", ("Require", "timer"), uri="sips:a@b") is None
+    assert _refusal("INVITE", ("Require", "timer"), uri="SIP:a@b") is None
     assert _refusal("BYE", ("Content-Type", "text/plain"), body=b"bye") is None
 
 
