@@ -17,12 +17,13 @@ from loguru import logger
 from callengine import __version__, greenlets, log
 from callengine.api import control
 from callengine.api.server import Door, make_app, serve
-from callengine.assembly import MediaMaker, Parts, assemble
+from callengine.assembly import Parts, assemble
 from callengine.clock import Clock, SystemClock
 from callengine.config import Settings, load
 from callengine.errors import CallCenterError, MediaError
 from callengine.events.bus import EventHandler
 from callengine.events.types import EventType
+from callengine.foundation import MediaMaker
 from callengine.hub_watchdog import HubWatchdog
 from callengine.metrics import Metrics, Readings
 

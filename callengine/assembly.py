@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from secrets import token_bytes
 
-from gevent.lock import BoundedSemaphore
 from sqlalchemy import Engine
 
-from callengine import __version__, store
 from callengine.callcenter.addresses import Addresses
-from callengine.callcenter.bridge import Bridge, Silences
+from callengine.callcenter.bridge import Bridge
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.inbound import Inbound
-from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.numbers import Numbers, parse_destination
 from callengine.callcenter.offering import Offering
@@ -34,27 +28,18 @@ from callengine.callcenter.waiting import Waiting
 from callengine.callcenter.wrap_up import WrapUp
 from callengine.clock import Clock
 from callengine.config import Settings
-from callengine.db.checkpoint import Checkpointer
-from callengine.db.committer import Committer
 from callengine.db.engine import reading
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.repositories import agents, calls, queues
-from callengine.errors import CallCenterError, MediaError, SettingsError
+from callengine.errors import CallCenterError, MediaError
 from callengine.events.bus import Bus
 from callengine.events.types import EventType
-from callengine.media.client import MediaClient
-from callengine.media.engine import EngineTotals, EventSink, MediaEngine
+from callengine.foundation import NODE, Foundation, MediaMaker, lay_foundation
+from callengine.media.engine import EngineTotals, MediaEngine
 from callengine.media.process import MediaProcess
 from callengine.sip.auth import NonceBook
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.registrar import Registrar
-from callengine.sip.timer_driver import TimerDriver
-
-NODE = "main"
-"""The name of this node in the rows that belong to it, and towards its media process."""
-
-
-MediaMaker = Callable[[EventSink], MediaEngine]
 
 
 @dataclass(frozen=True)
@@ -81,23 +66,6 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class _Base:
-    """What everything else stands on."""
-
-    settings: Settings
-    clock: Clock
-    bus: Bus
-    engine: Engine
-    committer: Committer
-    timers: TimerDriver
-    endpoint: Endpoint
-    media_process: MediaProcess | None
-    media: MediaEngine
-    silences: Silences
-    owner: Owner
-
-
-@dataclass(frozen=True)
 class _People:
     """Who works, who waits, and who brings them together."""
 
@@ -118,7 +86,7 @@ def assemble(
 
     Raises `CallCenterError` that says what is in the way.
     """
-    base = _lay_base(settings, clock, opened, make_media)
+    base = lay_foundation(settings, clock, opened, make_media)
     people = _gather_people(base)
     inbound, clearing, recovery = _make_stories(base, people)
     _take_requests(base, people.presence, inbound, opened)
@@ -137,103 +105,7 @@ def assemble(
     )
 
 
-def _lay_base(settings: Settings, clock: Clock, opened: ExitStack, make_media: MediaMaker | None) -> _Base:
-    bus = Bus()
-    engine, committer = _open_database(settings, clock, bus, opened)
-    timers = TimerDriver(clock.monotonic)
-    timers.start()
-    opened.callback(timers.stop)
-    incarnation = int(clock.now() * 1000)
-    silences = Silences()
-    process, media = (
-        (None, make_media(silences.note))
-        if make_media
-        else _open_media(settings, incarnation, silences, opened)
-    )
-    media.adopt(NODE, incarnation)
-    return _Base(
-        settings=settings,
-        clock=clock,
-        bus=bus,
-        engine=engine,
-        committer=committer,
-        timers=timers,
-        endpoint=_make_endpoint(settings, clock),
-        media_process=process,
-        media=media,
-        silences=silences,
-        owner={"node": NODE, "incarnation": str(incarnation)},
-    )
-
-
-def _open_database(settings: Settings, clock: Clock, bus: Bus, opened: ExitStack) -> tuple[Engine, Committer]:
-    engine = store.open_engine(settings)
-    opened.callback(engine.dispose)
-    turn = BoundedSemaphore()
-    checkpointer = Checkpointer(engine, turn=turn)
-    checkpointer.start()
-    opened.callback(checkpointer.stop)
-    committer = Committer(engine, clock=clock, publish=bus.publish, turn=turn)
-    committer.start()
-    opened.callback(committer.stop)
-    store.store_queues(committer, settings)
-    with reading(engine) as connection:
-        realms = agents.realms(connection)
-    _check_realm(settings.general.registrar_domain, realms)
-    return engine, committer
-
-
-def _check_realm(realm: str, stored: set[str]) -> None:
-    """The agents' secrets bind to their realm: with another one nobody could register."""
-    others = ", ".join(sorted(stored - {realm}))
-    if others:
-        problem = (
-            f"general.registrar_domain is {realm!r}, but there are agents whose passwords are for {others}"
-        )
-        raise SettingsError([f"{problem}: keep that, or give all agents new passwords"])
-
-
-def _open_media(
-    settings: Settings, incarnation: int, silences: Silences, opened: ExitStack
-) -> tuple[MediaProcess, MediaClient]:
-    path = settings.media.socket
-    command = [sys.executable, "-m", "callengine", "media", "--socket", path]
-    process = MediaProcess(
-        command, socket_path=path, environment=_media_environment(settings), on_restart=silences.break_all
-    )
-    process.start()
-    opened.callback(process.stop)
-    media = MediaClient(path, owner=NODE, incarnation=incarnation, on_event=silences.note)
-    opened.callback(media.disconnect)
-    return process, media
-
-
-def _media_environment(settings: Settings) -> dict[str, str]:
-    """Our environment, with the settings of the media process as we have them, wherever they came from."""
-    values = {
-        "MEDIA__HOST": settings.media.host,
-        "MEDIA__PORT_FIRST": settings.media.port_first,
-        "MEDIA__PORT_LAST": settings.media.port_last,
-        "MEDIA__TIMEOUT_SECONDS": settings.media.timeout_seconds,
-        "LOG__LEVEL": settings.log.level,
-        "LOG__FORMAT": settings.log.format,
-        "LOG__FILE": settings.log.file,
-    }
-    return {**os.environ, **{f"CALLENGINE_{key}": str(value) for key, value in values.items()}}
-
-
-def _make_endpoint(settings: Settings, clock: Clock) -> Endpoint:
-    return Endpoint(
-        host=settings.sip.host,
-        port=settings.sip.port,
-        advertised_host=settings.sip.advertised_host,
-        user_agent=f"callengine/{__version__}",
-        clock=clock,
-        pool_size=settings.sip.pool_size,
-    )
-
-
-def _gather_people(base: _Base) -> _People:
+def _gather_people(base: Foundation) -> _People:
     roster, lines = _load(base.engine)
     with reading(base.engine) as connection:
         arrived, answered, waited = calls.totals(connection)
@@ -285,7 +157,7 @@ def _load(engine: Engine) -> tuple[Roster, Queues]:
     return roster, lines
 
 
-def _make_stories(base: _Base, people: _People) -> tuple[Inbound, Clearing, Recovery]:
+def _make_stories(base: Foundation, people: _People) -> tuple[Inbound, Clearing, Recovery]:
     general = base.settings.general
     addresses = Addresses(
         domain=general.domain,
@@ -318,7 +190,7 @@ def _make_stories(base: _Base, people: _People) -> tuple[Inbound, Clearing, Reco
     return inbound, clearing, recovery
 
 
-def _make_inbound(base: _Base, people: _People, legs: Legs, clearing: Clearing) -> Inbound:
+def _make_inbound(base: Foundation, people: _People, legs: Legs, clearing: Clearing) -> Inbound:
     offering = Offering(
         queues=people.queues,
         legs=legs,
@@ -350,7 +222,7 @@ def _make_inbound(base: _Base, people: _People, legs: Legs, clearing: Clearing) 
     )
 
 
-def _take_requests(base: _Base, presence: Presence, inbound: Inbound, opened: ExitStack) -> None:
+def _take_requests(base: Foundation, presence: Presence, inbound: Inbound, opened: ExitStack) -> None:
     settings = base.settings
     registrar = Registrar(
         realm=settings.general.registrar_domain,

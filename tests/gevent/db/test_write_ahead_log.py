@@ -153,7 +153,7 @@ def has_grown(log: WriteAheadLog) -> bool:
     return log.has_grown
 
 
-def test_the_log_has_grown_by_the_limit_whatever_its_file_has(
+def test_a_log_has_grown_by_the_limit_and_begins_anew_with_an_empty_file(
     file: Path, service: sqlite3.Connection, log: WriteAheadLog
 ) -> None:
     limit = write_ahead_log.GROWTH_LIMIT
@@ -162,10 +162,9 @@ def test_the_log_has_grown_by_the_limit_whatever_its_file_has(
         assert not has_grown(log)
         insert(service, limit)
         assert has_grown(log)
-        size = file.with_name("calls.db-wal").stat().st_size
         assert log.checkpoint()
         log.restart()
-        assert file.with_name("calls.db-wal").stat().st_size == size
+        assert file.with_name("calls.db-wal").stat().st_size < 5000
         assert not has_grown(log)
 
 
@@ -184,18 +183,6 @@ def test_a_log_that_goes_on_after_a_checkpoint_has_grown_by_the_limit_again(
         assert not log.checkpoint()
         assert not has_grown(log)
     reader.close()
-
-
-def test_a_very_long_log_shrinks_when_it_begins_anew(
-    file: Path, service: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(write_ahead_log, "_FILE_LIMIT", 50_000)
-    small = WriteAheadLog(str(file))
-    insert(service, 100_000)
-    assert small.checkpoint()
-    small.restart()
-    assert file.with_name("calls.db-wal").stat().st_size == 50_000
-    small.close()
 
 
 def test_an_empty_log_has_not_grown(file: Path) -> None:

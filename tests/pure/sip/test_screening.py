@@ -25,7 +25,7 @@ def test_unknown_methods() -> None:
     assert refusal == (405, (("Allow", "INVITE, ACK, BYE, OPTIONS"),))
 
 
-@pytest.mark.parametrize("uri", ["tel:+1555", "urn:service:sos", "http://a/"])
+@pytest.mark.parametrize("uri", ["tel:+1555", "sips:a@b", "urn:service:sos", "http://a/"])
 def test_other_schemes(uri: str) -> None:
     assert _refusal("INVITE", uri=uri) == 416
 
