@@ -58,7 +58,7 @@ def lay_foundation(
 ) -> Foundation:
     """Open database and media process and make the endpoint, which is not started yet.
 
-    Whatever must be closed again is pushed on `opened`. Raises `CallCenterError` that says what is in the way.
+    Whatever must be closed again is pushed on `opened`. Raises `CallCenterError`, saying what is in the way.
     """
     bus = Bus()
     engine, committer = _open_database(settings, clock, bus, opened)
