@@ -84,8 +84,7 @@ class Recovery:
         self._committer.commit(partial(_end_unanswered, [row for row in up if not is_confirmed(row)]))
         for call in (self.call_of(row["id"]) for row in live):
             if call is not None:
-                held = {call.caller.id, *(leg.id for leg in (call.offer.legs if call.offer else ()))}
-                up = [row for row in up if row["id"] not in held]
+                up = [row for row in up if not _belongs_to(row, call)]
                 outcome = Outcome(Disposition.FAILED, RESTARTED, Party.SYSTEM, REASON)
                 self._clearing.end_in_background(call, outcome)
         self._clear_rest(up)
@@ -137,6 +136,13 @@ def _call(call: Row, entry: Row, caller: Leg, offer: Offer | None) -> Call:
         offer=offer,
         connected_at=call["connected_at"],
     )
+
+
+def _belongs_to(leg: Row, call: Call) -> bool:
+    """Whether the leg ends with its call: the caller's own, and those of the offer that is alive."""
+    if leg["id"] == call.caller.id:
+        return True
+    return call.offer is not None and leg["offer_id"] == call.offer.id
 
 
 def _end_unanswered(rows: Sequence[Row], tx: Transaction) -> None:

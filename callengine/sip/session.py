@@ -217,7 +217,8 @@ class Session(DialogEnd):
         self.local_body = body
         if self.on_change is not None:
             self.on_change()
-        self._accept(transaction, body)
+        if not transaction.is_answered:  # a CANCEL may have done that meanwhile
+            self._accept(transaction, body)
 
     def _answer_offer(self, offer: bytes) -> tuple[int, bytes]:
         if not offer:

@@ -16,6 +16,7 @@ from callengine.assembly import Parts, assemble
 from callengine.callcenter.calls import Call
 from callengine.clock import SystemClock
 from callengine.media.process import MediaProcess
+from tests.fakes.phone import just_ring
 from tests.gevent.callcenter.conftest import Desk, wait_until
 
 LeaveDesk = Callable[..., Desk]
@@ -153,3 +154,30 @@ def test_a_start_ends_what_the_run_before_has_left(serving: Callable[..., tuple[
     alice.wait_for_call(2).confirmed.wait(5)
     later.hang_up()
     again.close()
+
+
+def test_a_start_frees_the_agent_whose_phone_rang(serving: Callable[..., tuple[Desk, Serving]]) -> None:
+    desk, service = serving("alice")
+    alice = desk.agent("alice", script=just_ring)
+    caller = desk.phone().call("support")
+    alice.wait_for_call()
+    desk.until("select state from agents", "reserved")
+    service.kill()
+    again = Serving(desk)
+    assert caller.ended.wait(5)
+    desk.until("select state from agents", "available")
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+    assert desk.one("select load from agents")["load"] == 0
+    assert desk.one("select state from offers")["state"] == "withdrawn"
+    again.close()
+
+
+def test_a_stop_is_not_held_up_by_a_phone_that_confirms_nothing(
+    serving: Callable[..., tuple[Desk, Serving]],
+) -> None:
+    desk, service = serving("alice")
+    caller = desk.phone().dial("support")
+    assert caller.final.wait(5)
+    caller.endpoint.stop()
+    service.process.terminate()
+    assert service.process.wait(20) == 0
