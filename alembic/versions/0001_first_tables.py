@@ -463,7 +463,6 @@ def create_event_log() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_event_log"),
     )
     index("event_log", "call_id")
-    index("event_log", "type", "at")
 
 
 def create_log_head() -> None:

@@ -201,8 +201,11 @@ def write_event(event: MediaEvent) -> bytes:
     return _line({"event": event.kind, "leg_id": event.leg_id})
 
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _line(value: Mapping[str, object]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+    return _to_json(value).encode() + b"\n"
 
 
 @dataclass(frozen=True)

@@ -151,10 +151,9 @@ def test_a_publisher_that_fails_or_commits_harms_nobody(engine: Engine) -> None:
     assert depth(engine) == 2
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_no_greenlet_sees_the_middle_of_a_sqlite_transaction(engine: Engine) -> None:
     """Without the forced switch nothing runs between BEGIN and COMMIT."""
-    if engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL may wait")
     inside = False
 
     def unit(tx: Transaction) -> None:
@@ -288,11 +287,10 @@ def test_a_commit_that_fails_fails_every_waiter_and_publishes_nothing(
     assert numbers(engine) == [1]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_commit_that_sqlite_refuses_leaves_no_transaction_open(
     committer: Committer, engine: Engine, published: list[Event]
 ) -> None:
-    if engine.dialect.name != "sqlite":
-        pytest.skip("checks foreign keys at the end only in SQLite")
 
     def refer_to_nobody(tx: Transaction) -> None:
         tx.execute(text("PRAGMA defer_foreign_keys=ON"))
@@ -313,9 +311,8 @@ def test_a_commit_that_sqlite_refuses_leaves_no_transaction_open(
     assert (depth(engine), numbers(engine)) == (1, [1])
 
 
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_lost_connection_fails_the_commit_and_not_the_next(committer: Committer, engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("a file cannot hang up")
     committer.commit(deepen)
 
     def hang_up(tx: Transaction) -> None:
@@ -327,9 +324,8 @@ def test_a_lost_connection_fails_the_commit_and_not_the_next(committer: Committe
     assert depth(engine) == 2
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_database_that_another_program_holds_is_a_database_error(engine: Engine) -> None:
-    if engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL waits")
     url = f"sqlite:{engine.url.database}"
     committer = Committer(make_engine(url, busy_timeout_seconds=0))
     committer.start()

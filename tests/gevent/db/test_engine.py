@@ -132,9 +132,8 @@ def test_out_of_reach_is_a_database_error(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_slow_query_stops_no_other_greenlet(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no waiting")
     ticks = 0
     done = False
 
@@ -152,9 +151,8 @@ def test_a_slow_query_stops_no_other_greenlet(engine: Engine) -> None:
     assert ticks > 10
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_query_that_takes_too_long_is_ended_by_the_server(database_url: str) -> None:
     engine = make_engine(database_url, statement_timeout_seconds=0.05)
-    if engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no statement timeout")
     with pytest.raises(DatabaseError, match="statement timeout"), reading(engine) as connection:
         connection.execute(text("SELECT pg_sleep(5)"))

@@ -210,7 +210,9 @@ def test_a_client_that_disconnects_leaves_its_legs(start_media: Start, connect: 
     client = connect()
     client.open("a")
     client.disconnect()
-    assert [leg.leg_id for leg in client.list()] == ["a"]
+    with pytest.raises(MediaUnavailable, match="not asked any more"):
+        client.list()
+    assert [leg.leg_id for leg in connect().list()] == ["a"]
 
 
 def test_events_arrive(
