@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from callengine.events.types import EventType
 from callengine.foundation import MediaMaker
 from callengine.hub_watchdog import HubWatchdog
 from callengine.metrics import Metrics, Readings
+from callengine.sip.session import Session
 
 STOPPED = 'SIP;cause=503;text="Service stops"'
 """Why phones are hung up when the service is told to stop (RFC 3326)."""
@@ -208,11 +209,14 @@ class CallCenter:
             logger.info(", ".join(f"{name} {value}" for name, value in summary.items()))
 
     def _hang_up_all(self, parts: Parts) -> None:
+        """Nobody is offered a call any more, and every phone is told, all at the same time."""
         parts.inbound.accepting = False
+        parts.dispatch.stop()
         for call in parts.live:
-            greenlets.spawn("clearing", _hang_up_caller, call.caller.session.hang_up)
-        finished = parts.inbound.wait(_LAST_SECONDS) and parts.clearing.wait(_LAST_SECONDS)
-        if not finished:
+            for leg in (call.caller, *(call.offer.legs if call.offer else ())):
+                greenlets.spawn("clearing", _hang_up, leg.session)
+        stories_over = parts.inbound.wait(_LAST_SECONDS)
+        if not parts.clearing.wait(_LAST_SECONDS) or not stories_over:
             logger.warning("not every phone has confirmed that its call is over")
 
     def _tell_where(self) -> None:
@@ -232,5 +236,5 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _hang_up_caller(hang_up: Callable[..., bool]) -> None:
-    hang_up(reason=STOPPED, timeout=_LAST_SECONDS, attempts=1)
+def _hang_up(session: Session) -> None:
+    session.hang_up(reason=STOPPED, timeout=_LAST_SECONDS / 2, attempts=1)

@@ -53,6 +53,7 @@ class Parts:
     """None for an engine that was handed in."""
     live: Calls
     inbound: Inbound
+    dispatch: Dispatch
     clearing: Clearing
     recovery: Recovery
     statistics: Statistics
@@ -99,6 +100,7 @@ def assemble(
         base.media_process,
         people.live,
         inbound,
+        people.dispatch,
         clearing,
         recovery,
         people.statistics,

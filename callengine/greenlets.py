@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import Any
 
 import gevent
+from gevent.event import AsyncResult, Event
 from gevent.pool import Group
 from loguru import logger
 
@@ -44,6 +45,17 @@ def _run(name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) ->
         _running[name] -= 1
         if not _running[name]:
             del _running[name]
+
+
+def wait_for_any(*events: Event | AsyncResult[Any], timeout: float | None = None) -> bool:
+    """Wait until one of `events`, which stay set, is set or `timeout` seconds are over; False for the latter.
+
+    Use it, not their own `wait`, where an event may be set already: gevent (26.9) lets a greenlet that comes
+    to a set event stand in line while others are being woken by it, and may then forget it.
+    """
+    if any(event.ready() for event in events):
+        return True
+    return bool(gevent.wait(events, timeout=timeout, count=1))
 
 
 def running() -> dict[str, int]:

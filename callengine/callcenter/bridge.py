@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import gevent
 from gevent.event import Event
 
+from callengine import greenlets
 from callengine.callcenter.calls import Leg
 from callengine.media.engine import MediaEngine, MediaEvent, MediaEventKind, RemoteMedia
 from callengine.sdp.negotiation import Agreement
@@ -71,8 +71,8 @@ class Bridge:
     def wait_until_parted(self, caller: Leg, agent: Leg, *, seconds: float) -> Parting:
         """Wait until either phone hangs up, the audio of one has died, or the time for a call is over."""
         with self._silences.watch(caller.id, agent.id) as silence:
-            ends = [caller.session.ended, agent.session.ended, silence]
-            if not gevent.wait(ends, timeout=max(0.0, seconds), count=1):
+            ends = (caller.session.ended, agent.session.ended, silence)
+            if not greenlets.wait_for_any(*ends, timeout=max(0.0, seconds)):
                 return Parting(Party.SYSTEM, "max_duration")
         return _parting(caller, agent)
 

@@ -101,6 +101,8 @@ class Offer:
     """What the queue grants the agent if this becomes a conversation."""
     legs: list[Leg] = field(default_factory=list)
     answered: Leg | None = None
+    unusable: list[Leg] = field(default_factory=list)
+    """Those that answered with a session description that we cannot serve."""
     offered_at: float = 0.0
 
 

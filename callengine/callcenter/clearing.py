@@ -8,7 +8,7 @@ when its phones are quiet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +27,9 @@ from callengine.errors import DatabaseError, MediaError, SessionError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
 from callengine.vocabulary import Disposition, EntryState, OfferState, Party
+
+STOPPED_UNTOLD = "stopped"
+"""The end of a session whose endpoint was closed before its phone was told."""
 
 ELSEWHERE = "completed_elsewhere"
 """Why a leg ends that rang beside the one that answered; it does not hold the agent."""
@@ -89,8 +92,24 @@ class Clearing:
         if both_up:
             gevent.sleep(self._bye_race_delay_seconds)
         cause = outcome.cause if both_up else OfferState.WITHDRAWN
-        self.clear(call.id, everything, offer=call.offer, cause=cause, reason=outcome.reason)
+        self._clear_both_sides(call, cause, outcome.reason)
         self._live.remove(call)
+
+    def _clear_both_sides(self, call: Call, cause: str, reason: str | None) -> None:
+        """Side by side, since the agent is not to wait for a caller's phone that does not answer."""
+        caller, offer = [call.caller], call.offer
+        if offer is None:
+            self.clear(call.id, caller, cause=cause, reason=reason)
+        elif call.caller.session.ended.is_set():
+            self.clear(call.id, [*caller, *offer.legs], offer=offer, cause=cause, reason=reason)
+        else:
+            self.clear_in_background(call.id, caller, cause=cause, reason=reason)
+            self.clear(call.id, offer.legs, offer=offer, cause=cause, reason=reason)
+            greenlets.wait_for_any(call.caller.session.ended)
+
+    def hang_up_at_once(self, leg: Leg) -> None:
+        """Begin to hang up one phone of an offer that goes on; `clear` does the rest in its time."""
+        greenlets.spawn("clearing", self._hang_up, leg, None, owner=self._group)
 
     def end_in_background(self, call: Call, outcome: Outcome) -> None:
         """`end` while the service goes on."""
@@ -118,16 +137,25 @@ class Clearing:
         cause: str,
         reason: str | None = None,
     ) -> None:
-        """Hang up these legs, close them, and release the agent of `offer`."""
+        """Hang up these legs, close them, and release the agent of `offer`.
+
+        Legs whose phones could not be told before the service stopped stay as they are stored: `ending`.
+        """
         unconfirmed = self._hang_up_all(ending, reason)
-        try:
-            self._committer.commit(partial(_store_cleared, call_id, ending, unconfirmed, offer, cause))
-        except DatabaseError as error:
-            logger.error("the end of {} legs could not be stored: {}", len(ending), error)
+        if any(leg.session.end_cause == STOPPED_UNTOLD for leg in ending):
+            logger.info("{} phones are to be hung up at the next start", len(ending))
+        else:
+            self._store(partial(_store_cleared, call_id, ending, unconfirmed, offer, cause))
         try:
             self._media.close(*(leg.id for leg in ending))
         except MediaError as error:
-            logger.warning("the media of {} legs could not be closed: {}", len(ending), error)
+            logger.info("the media of {} legs could not be closed: {}", len(ending), error)
+
+    def _store(self, unit: Callable[[Transaction], None]) -> None:
+        try:
+            self._committer.commit(unit)
+        except DatabaseError as error:
+            logger.error("the end of some legs could not be stored: {}", error)
 
     def _hang_up_all(self, ending: Sequence[Leg], reason: str | None) -> list[Leg]:
         """Hang up at the same time; returns the legs whose phones never confirmed."""

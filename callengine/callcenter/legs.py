@@ -130,8 +130,8 @@ class Legs:
         except (NotAcceptable, BadSdp) as error:
             logger.info("a change of the session was refused: {}", error)
             return 488, b""
-        leg.local_sdp, leg.agreement = answer, agreement
         self._media.set_remote(leg.id, remote_media(agreement))
+        leg.local_sdp, leg.agreement = answer, agreement
         return 200, answer.serialise()
 
     def _store_change(self, leg: Leg) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-import gevent
 from loguru import logger
 
+from callengine import greenlets
 from callengine.callcenter import agents, leg_rows
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
 from callengine.callcenter.clearing import ELSEWHERE, Clearing
@@ -27,6 +27,7 @@ from callengine.vocabulary import CallState, EntryState, LegDirection, LegState,
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """Why the agent's other phones stop ringing (RFC 3326)."""
 
+_NOT_ACCEPTABLE = 488
 _BUSY = frozenset([486, 600])
 _UNREACHABLE = frozenset([404, 408, 410, 480, 503])
 
@@ -141,22 +142,24 @@ class Offering:
         while ringing:
             finals = [leg.outgoing.final for leg in ringing]
             left = max(0.0, deadline - self._clock.monotonic())
-            if not gevent.wait([caller.ended, *finals], timeout=left, count=1):
+            if not greenlets.wait_for_any(caller.ended, *finals, timeout=left):
                 return None
             if caller.ended.is_set():
                 raise HungUp("the caller left while phones were ringing")
             for leg in [leg for leg in ringing if leg.outgoing.final.is_set()]:
                 ringing.remove(leg)
-                if leg.outgoing.answered.is_set() and self._agree(leg):
+                if leg.outgoing.answered.is_set() and self._agree(leg, offer):
                     return leg
         return None
 
-    def _agree(self, leg: Leg) -> bool:
-        """Read the phone's answer; one that cannot be served is taken as a refusal."""
+    def _agree(self, leg: Leg, offer: Offer) -> bool:
+        """Read the phone's answer; one that cannot be served is taken as a refusal, and hung up."""
         try:
             self._legs.read_answer(leg)
         except ProtocolError as error:
-            logger.warning("the phone at {} answered what cannot be served: {}", leg.session.flow, error)
+            logger.debug("the phone at {} answered what cannot be served: {}", leg.session.flow, error)
+            offer.unusable.append(leg)
+            self._clearing.hang_up_at_once(leg)
             return False
         return True
 
@@ -232,6 +235,7 @@ class Offering:
 def _result(offer: Offer) -> tuple[OfferState, int | None]:
     """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest)."""
     statuses = [leg.outgoing.refused[0] for leg in offer.legs if leg.outgoing.refused is not None]
+    statuses += [_NOT_ACCEPTABLE] * len(offer.unusable)
     if len(statuses) < len(offer.legs):
         return OfferState.NO_ANSWER, None
     status = min(statuses, key=lambda code: (code < 600, code))

@@ -195,12 +195,14 @@ def _find_event(media: Media) -> int | None:
 
 
 def _host(theirs: SessionDescription, audio: Media) -> str:
-    """The address to send to: a literal one, since nothing here can ask the DNS."""
+    """The address to send to: a literal IPv4 one, since nothing here can ask the DNS or send over IPv6."""
     host = theirs.connection_of(audio).host
     try:
         address = ip_address(host)
     except ValueError:
         raise NotAcceptable("the connection is not an IP address") from None
+    if address.version != 4:
+        raise NotAcceptable("the connection is not an IPv4 address")
     if address.is_multicast:
         raise NotAcceptable("the connection is a multicast address")
     return host

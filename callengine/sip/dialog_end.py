@@ -46,8 +46,7 @@ class DialogEnd:
 
         Raises HungUp when the session has ended and the event is not set.
         """
-        if not event.ready() and not self.ended.is_set():
-            gevent.wait([event, self.ended], timeout=timeout, count=1)
+        greenlets.wait_for_any(event, self.ended, timeout=timeout)
         if event.ready():
             return True
         self._check_not_ended()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gevent
 from gevent.event import AsyncResult, Event
 
+from callengine import greenlets
 from callengine.sip.dialog import Dialog
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
@@ -56,7 +56,7 @@ def _try_bye(endpoint: Endpoint, bye: Request, flow: Flow, ended: Event, timeout
             outcome.set(response.status)
 
     transaction = endpoint.send_request(bye, flow, on_response=take, on_failure=lambda _: outcome.set(None))
-    gevent.wait([outcome, ended], timeout=timeout, count=1)
+    greenlets.wait_for_any(outcome, ended, timeout=timeout)
     if not outcome.ready() and not ended.is_set():
         transaction.abandon()
     status: int | None = outcome.value

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import gevent
-
+from callengine import greenlets
 from callengine.errors import SessionError
 from callengine.sip.dialog import Dialog
 from callengine.sip.endpoint import Endpoint
@@ -117,6 +116,6 @@ class IncomingSession(Session):
             self.reject(480)
             return
         if not self.confirmed.is_set():
-            gevent.wait([self.confirmed, self.ended], count=1)
+            greenlets.wait_for_any(self.confirmed, self.ended)
         if not self.ended.is_set():
             super()._leave(reason, timeout, attempts)

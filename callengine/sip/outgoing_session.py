@@ -29,6 +29,7 @@ from collections.abc import Iterable
 
 from gevent.event import Event
 
+from callengine import greenlets
 from callengine.errors import RequestTimedOut, SessionError
 from callengine.sip.account import Account, authorise
 from callengine.sip.address import Address
@@ -190,7 +191,7 @@ class OutgoingSession(Session):
     def _leave(self, reason: str | None, timeout: float, attempts: int) -> None:
         """Before the answer: CANCEL, and wait for what follows. Before the ACK: ACK first."""
         if self.cancel(reason):
-            self.ended.wait()
+            greenlets.wait_for_any(self.ended)
             return
         self.acknowledge()
         super()._leave(reason, timeout, attempts)

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from gevent.event import AsyncResult, Event
 
+from callengine import greenlets
 from callengine.errors import SessionError
 from callengine.sip.acceptance import Acceptance
 from callengine.sip.dialog import Dialog, DialogFacts, contact_uri
@@ -76,7 +77,7 @@ class Session(DialogEnd):
         if not self._is_leaving and not self.ended.is_set():
             self._is_leaving = True
             self._leave(reason, timeout, attempts)
-        self.ended.wait()
+        greenlets.wait_for_any(self.ended)
         return self.end_cause not in ("unconfirmed", "stopped")
 
     def _leave(self, reason: str | None, timeout: float, attempts: int) -> None:
@@ -197,7 +198,9 @@ class Session(DialogEnd):
             transaction.answer(405, headers=[self.endpoint.screening.allow])
 
     def _take_offer(self, transaction: ServerTransaction) -> None:
-        """A re-INVITE (RFC 3261 14.2); one without SDP asks for our offer, which the ACK then answers."""
+        """A re-INVITE (RFC 3261 14.2); one without SDP is refused, so the session stays as it is."""
+        if transaction.is_answered:  # by its CANCEL
+            return
         if self._is_inviting:
             transaction.answer(491)
             return
@@ -222,7 +225,7 @@ class Session(DialogEnd):
 
     def _answer_offer(self, offer: bytes) -> tuple[int, bytes]:
         if not offer:
-            return 200, self.local_body
+            return 488, b""
         if self.on_offer is not None:
             return self.on_offer(offer)
         return (200, self.local_body) if self.local_body and offer == self.remote_body else (488, b"")

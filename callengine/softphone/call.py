@@ -10,6 +10,7 @@ from functools import partial
 import gevent
 from gevent.event import Event
 
+from callengine import greenlets
 from callengine.clock import Clock
 from callengine.errors import CallCenterError, HungUp
 from callengine.sip.account import Account
@@ -138,7 +139,7 @@ class Call:
     def _dial(self, session: OutgoingSession) -> bool:
         """Call and wait for an answer; whether we talk now."""
         session.send()
-        gevent.wait([session.final, self._around.stopping], count=1)
+        greenlets.wait_for_any(session.final, self._around.stopping)
         if not session.answered.is_set():
             self._status = session.refused[0] if session.refused else None
             return False

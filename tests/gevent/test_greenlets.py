@@ -91,3 +91,27 @@ def test_one_that_is_killed_is_not_logged(lines: list[str]) -> None:
     greenlet.kill()
     assert lines == []
     assert counts("failing") == (0,)
+
+
+def test_waiting_for_any_tells_whether_one_was_set() -> None:
+    first, second = Event(), Event()
+    assert not greenlets.wait_for_any(first, second, timeout=0.01)
+    gevent.spawn_later(0.01, second.set)
+    assert greenlets.wait_for_any(first, second, timeout=5)
+    assert greenlets.wait_for_any(first, second, timeout=0)
+
+
+def test_nobody_who_comes_while_others_are_woken_is_forgotten() -> None:
+    """What gevent's own `wait` may do to a greenlet that comes to a set event at that moment."""
+    over, come = Event(), []
+
+    def wait_again_and_again(number: int) -> None:
+        for _ in range(3):
+            greenlets.wait_for_any(over)
+        come.append(number)
+
+    waiting = [gevent.spawn(wait_again_and_again, number) for number in range(200)]
+    gevent.sleep(0)
+    over.set()
+    gevent.joinall(waiting, timeout=5)
+    assert len(come) == 200

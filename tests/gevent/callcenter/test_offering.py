@@ -210,3 +210,32 @@ def test_a_bye_that_stays_unanswered_is_sent_again_so_often(make_desk: MakeDesk,
     desk.until("select state from agents", "available")
     assert len(numbers) == 1 + retries
     assert len(desk.rows("select * from event_log where type = 'leg_closed_unconfirmed'")) == 1
+
+
+def test_the_agent_does_not_wait_for_a_caller_whose_phone_is_dead(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice", GENERAL__BYE_TIMEOUT_SECONDS="3", GENERAL__BYE_RETRY_ATTEMPTS="0")
+    alice = desk.agent("alice")
+    phone = desk.phone()
+    phone.call("support")
+    session = alice.wait_for_call()
+    session.confirmed.wait(5)
+    desk.until("select state from calls", "connected")
+    phone.endpoint.stop()
+    session.hang_up()
+    desk.until("select state from agents", "available")
+    assert desk.one("select state from legs where role = 'caller'")["state"] == "ending"
+    desk.until("select state from legs where role = 'caller'", "ended")
+
+
+def test_an_unusable_answer_is_hung_up_while_the_other_phone_rings(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    odd = b"v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\n"
+    unusable = desk.agent("alice", script=lambda session: session.answer(odd))
+    ringing = desk.agent("alice", script=just_ring)
+    caller = desk.phone().call("support")
+    assert unusable.wait_for_call().ended.wait(5)
+    assert not ringing.wait_for_call().ended.is_set()
+    answer_now(ringing.calls[0])
+    ringing.calls[0].confirmed.wait(5)
+    caller.hang_up()
+    desk.until("select state from agents", "available")
