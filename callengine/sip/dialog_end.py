@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextvars import copy_context
 from typing import Any
 
@@ -18,7 +19,7 @@ from callengine.sip.flow import Flow
 from callengine.sip.server_transaction import ServerTransaction
 
 
-class DialogEnd:
+class DialogEnd(ABC):
     """What is common to every session: it is waited upon, it takes requests, and it ends once.
 
     Nothing kills it. Its greenlet ("dialog") runs from `_begin_dialog` until it has ended.
@@ -89,7 +90,7 @@ class DialogEnd:
             self._requests.put(None)
         self.ended.set()
 
-    def _release(self) -> None:
+    def _release(self) -> None:  # noqa: B027 (a hook that may stay empty)
         """Let go of what would outlive the session."""
 
     def _begin_dialog(self) -> None:
@@ -112,6 +113,6 @@ class DialogEnd:
             if late is not None:
                 late.answer(481)
 
+    @abstractmethod
     def _take(self, transaction: ServerTransaction) -> None:
         """Answer one request; runs in the dialog's greenlet, may wait."""
-        raise NotImplementedError
