@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import gevent
-from gevent import monkey, socket
+from gevent import Greenlet, monkey, socket
 from gevent.event import Event as Flag
+from gevent.lock import BoundedSemaphore
 from loguru import logger
 
-from callengine import __version__, greenlets, log
+from callengine import __version__, ending, greenlets, log
 from callengine.api import control
 from callengine.api.server import Door, make_app, serve
 from callengine.assembly import Parts, assemble
@@ -26,13 +27,7 @@ from callengine.events.types import EventType
 from callengine.foundation import MediaMaker
 from callengine.hub_watchdog import HubWatchdog
 from callengine.metrics import Metrics, Readings
-from callengine.sip.session import Session
-
-STOPPED = 'SIP;cause=503;text="Service stops"'
-"""Why phones are hung up when the service is told to stop (RFC 3326)."""
-
-_LAST_SECONDS = 5.0
-"""How long stopping waits for the phones to confirm."""
+from callengine.reload import take_over
 
 
 class CallCenter:
@@ -46,8 +41,14 @@ class CallCenter:
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, make_media: MediaMaker | None = None
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        make_media: MediaMaker | None = None,
+        read_again: Callable[[], Settings] | None = None,
     ) -> None:
+        """`read_again` gives the settings anew when `run` gets SIGHUP; without it SIGHUP ends the program."""
         if not monkey.is_module_patched("socket"):
             raise CallCenterError(
                 "callengine needs gevent: write `from gevent import monkey; monkey.patch_all()` first"
@@ -57,7 +58,12 @@ class CallCenter:
         self._make_media = make_media
         self._started_at = self._clock.monotonic()
         self._watchdog = HubWatchdog(blocked_after_seconds=settings.log.hub_blocked_ms / 1000)
-        self._stop_wanted = Flag()
+        self._read_again = read_again
+        self._reloading = BoundedSemaphore()
+        self._stop_wanted = False
+        self._hurry = Flag()
+        self._draining: Greenlet[..., object] | None = None
+        self._drained = Flag()
         self._running: ExitStack | None = None
         self._parts: Parts | None = None
         self._subscriptions: list[tuple[EventHandler, Collection[EventType] | None]] = []
@@ -65,26 +71,66 @@ class CallCenter:
     @classmethod
     def from_settings(cls) -> CallCenter:
         """The call center that the settings of this environment describe; raises `SettingsError`."""
-        return cls(load())
+        return cls(load(), read_again=load)
 
     def run(self) -> None:
-        """Start, serve until SIGTERM, SIGINT or `stop_soon`, then hang up every call and stop."""
+        """Start and serve until SIGTERM, SIGINT or `stop_soon`, then drain and stop; SIGHUP reloads."""
         settings = self.settings.log
         log.configure(
             level=settings.level, format=settings.format, file=settings.file, rotation_bytes=settings.rotation
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, self.stop_soon)
+        if self._read_again is not None:
+            gevent.signal_handler(signal.SIGHUP, greenlets.spawn, "reload", self._reload_from_files)
         try:
             self.start()
-            self._stop_wanted.wait()
+            if self._stop_wanted:
+                self.drain_soon()
+            greenlets.wait_for_any(self._drained)
             self.stop()
         finally:
             log.stop()
 
     def stop_soon(self) -> None:
-        """Let `run` come to its end; never waits."""
-        self._stop_wanted.set()
+        """Let `run` drain and come to its end; told so again, it ends at once. Never waits."""
+        if self._stop_wanted:
+            self._hurry.set()
+        self._stop_wanted = True
+        self.drain_soon()
+
+    def drain_soon(self, seconds: float | None = None) -> None:
+        """Begin to drain: calls may go on for `seconds` (`general.drain_seconds`), then they are hung up.
+
+        Never waits, and changes nothing if it drains already. `run` ends when it is done.
+        """
+        if self._draining is None and self._parts is not None:
+            seconds = self.settings.general.drain_seconds if seconds is None else seconds
+            self._draining = greenlets.spawn("drain", self._drain, self._parts, seconds)
+
+    def _drain(self, parts: Parts, seconds: float) -> None:
+        try:
+            ending.drain(parts, seconds, self._hurry)
+            ending.hang_up_all(parts)
+        finally:
+            self._drained.set()
+
+    def reload(self, settings: Settings) -> None:
+        """Take over what may change while it runs: queues, numbers and the log level.
+
+        What did, and what waits for the next start, is said in the log. Raises `CallCenterError`, and nothing
+        has changed.
+        """
+        with self._reloading:
+            self.settings = take_over(self._require_parts(), self.settings, settings)
+
+    def _reload_from_files(self) -> None:
+        assert self._read_again is not None
+        try:
+            self.reload(self._read_again())
+        except CallCenterError as error:
+            for problem in str(error).splitlines():
+                logger.error("the settings are not taken over: {}", problem)
 
     def start(self) -> None:
         """Open everything and begin to take calls; what was opened is closed again if anything fails.
@@ -95,7 +141,7 @@ class CallCenter:
             control_socket = self._open_control_socket(opened)
             parts = assemble(self.settings, self._clock, opened, self._make_media)
             for handler, types in self._subscriptions:
-                parts.bus.subscribe(handler, types)
+                parts.base.bus.subscribe(handler, types)
             _spare_the_collector()
             self._watchdog.start()
             opened.callback(self._watchdog.stop)
@@ -105,7 +151,7 @@ class CallCenter:
         left = parts.recovery.end_leftovers()
         if left:
             logger.warning("{} calls of an earlier run were ended", left)
-        parts.inbound.accepting = True
+        parts.inbound.open()
         self._tell_where()
 
     def stop(self) -> None:
@@ -114,25 +160,31 @@ class CallCenter:
         if running is None or self._parts is None:
             return
         logger.info("callengine stops")
-        self._hang_up_all(self._parts)
+        self._hurry.set()
+        if self._draining is not None:
+            self._draining.join()
+        else:
+            ending.hang_up_all(self._parts)
         running.close()
-        self._parts = None
+        self._parts = self._draining = None
+        self._hurry.clear()
         logger.info("callengine has stopped")
 
     def subscribe(self, handler: EventHandler, types: Collection[EventType] | None = None) -> None:
         """Have `handler` called with each event (of `types`) once it is committed; it must not wait."""
         self._subscriptions.append((handler, types))
         if self._parts is not None:
-            self._parts.bus.subscribe(handler, types)
+            self._parts.base.bus.subscribe(handler, types)
 
     def statistics(self) -> dict[str, Any]:
         """The present in one document, as `callengine status --json` shows it."""
         parts = self._require_parts()
         media = parts.media_totals()
-        waiting = parts.statistics.waiting_by_queue()
+        waiting = parts.people.statistics.waiting_by_queue()
         return {
-            **parts.statistics.summary(),
-            "agents": dict(parts.statistics.agents_by_state()),
+            "draining": self._draining is not None,
+            **parts.people.statistics.summary(),
+            "agents": dict(parts.people.statistics.agents_by_state()),
             "queues": {
                 name: {"waiting": callers, "longest_wait_seconds": round(longest, 3)}
                 for name, (callers, longest) in waiting.items()
@@ -140,10 +192,10 @@ class CallCenter:
             "greenlets": {"serve": greenlets.running(), "media": dict(media.greenlets)},
             "legs": media.legs,
             "ports_in_use": media.ports_in_use,
-            "transactions": parts.endpoint.transaction_count(),
-            "dialogs": parts.endpoint.dialog_count(),
-            "retransmissions": parts.endpoint.counts.retransmissions_sent,
-            "media_pid": parts.media_process.pid if parts.media_process else None,
+            "transactions": parts.base.endpoint.transaction_count(),
+            "dialogs": parts.base.endpoint.dialog_count(),
+            "retransmissions": parts.base.endpoint.counts.retransmissions_sent,
+            "media_pid": parts.base.media_process.pid if parts.base.media_process else None,
             "version": __version__,
             "uptime_seconds": round(self._clock.monotonic() - self._started_at, 1),
         }
@@ -155,10 +207,10 @@ class CallCenter:
 
     def _unready(self) -> list[str]:
         """Why no call could be taken now."""
-        if self._parts is None or not self._parts.inbound.accepting:
-            return ["the service is starting or stopping"]
+        if self._parts is None or not self._parts.inbound.is_open:
+            return ["the service is starting or ending"]
         try:
-            self._parts.media.totals()
+            self._parts.base.media.totals()
         except MediaError as error:
             return [f"media: {error}"]
         return []
@@ -174,9 +226,9 @@ class CallCenter:
     def _open_doors(self, parts: Parts, control_socket: socket.socket, opened: ExitStack) -> None:
         """The HTTP listener, the control socket and the line with the present figures."""
         readings = Readings(
-            statistics=parts.statistics,
-            active_calls=lambda: len(parts.live.going_on()),
-            requests=lambda: parts.endpoint.counts.requests,
+            statistics=parts.people.statistics,
+            active_calls=lambda: len(parts.people.live.going_on()),
+            requests=lambda: parts.base.endpoint.counts.requests,
             media=parts.media_totals,
             hub_blocked_seconds=lambda: self._watchdog.blocked_seconds,
         )
@@ -205,22 +257,11 @@ class CallCenter:
     def _log_statistics(self) -> None:
         while True:
             gevent.sleep(self.settings.log.statistics_interval_seconds)
-            summary = self._require_parts().statistics.summary()
+            summary = self._require_parts().people.statistics.summary()
             logger.info(", ".join(f"{name} {value}" for name, value in summary.items()))
 
-    def _hang_up_all(self, parts: Parts) -> None:
-        """Nobody is offered a call any more, and every phone is told, all at the same time."""
-        parts.inbound.accepting = False
-        parts.dispatch.stop()
-        for call in parts.live:
-            for leg in (call.caller, *(call.offer.legs if call.offer else ())):
-                greenlets.spawn("clearing", _hang_up, leg.session)
-        stories_over = parts.inbound.wait(_LAST_SECONDS)
-        if not parts.clearing.wait(_LAST_SECONDS) or not stories_over:
-            logger.warning("not every phone has confirmed that its call is over")
-
     def _tell_where(self) -> None:
-        sip, api = self._require_parts().endpoint.local_address, self.settings.api
+        sip, api = self._require_parts().base.endpoint.local_address, self.settings.api
         logger.info(
             "callengine {} serves: SIP on udp {}:{}, HTTP on {}:{}", __version__, *sip, api.host, api.port
         )
@@ -234,7 +275,3 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def _hang_up(session: Session) -> None:
-    session.hang_up(reason=STOPPED, timeout=_LAST_SECONDS / 2, attempts=1)

@@ -15,13 +15,12 @@ from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.inbound import Inbound
 from callengine.callcenter.legs import Legs
-from callengine.callcenter.numbers import Numbers, parse_destination
+from callengine.callcenter.numbers import Destination, Numbers, parse_destination
 from callengine.callcenter.offering import Offering
 from callengine.callcenter.presence import Presence
-from callengine.callcenter.queues import Queue, Queues
+from callengine.callcenter.queues import Queues
 from callengine.callcenter.recovery import Recovery
 from callengine.callcenter.roster import Agent, Roster
-from callengine.callcenter.routing import STRATEGIES
 from callengine.callcenter.statistics import Statistics
 from callengine.callcenter.talking import Talking
 from callengine.callcenter.waiting import Waiting
@@ -32,50 +31,42 @@ from callengine.db.engine import reading
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.repositories import agents, calls, queues
 from callengine.errors import CallCenterError, MediaError
-from callengine.events.bus import Bus
 from callengine.events.types import EventType
 from callengine.foundation import NODE, Foundation, MediaMaker, lay_foundation
-from callengine.media.engine import EngineTotals, MediaEngine
-from callengine.media.process import MediaProcess
+from callengine.media.engine import EngineTotals
 from callengine.sip.auth import NonceBook
-from callengine.sip.endpoint import Endpoint
 from callengine.sip.registrar import Registrar
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What the rest of the service asks of what was built."""
-
-    bus: Bus
-    endpoint: Endpoint
-    media: MediaEngine
-    media_process: MediaProcess | None
-    """None for an engine that was handed in."""
-    live: Calls
-    inbound: Inbound
-    dispatch: Dispatch
-    clearing: Clearing
-    recovery: Recovery
-    statistics: Statistics
-
-    def media_totals(self) -> EngineTotals:
-        """The media side's figures; all zero while it does not answer."""
-        try:
-            return self.media.totals()
-        except MediaError:
-            return EngineTotals()
-
-
-@dataclass(frozen=True)
-class _People:
-    """Who works, who waits, and who brings them together."""
+class People:
+    """Who works, who waits, what can be dialled, and who brings callers and agents together."""
 
     roster: Roster
+    numbers: Numbers
     queues: Queues
     live: Calls
     statistics: Statistics
     presence: Presence
     dispatch: Dispatch
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What was built, for the rest of the service to ask."""
+
+    base: Foundation
+    people: People
+    inbound: Inbound
+    clearing: Clearing
+    recovery: Recovery
+
+    def media_totals(self) -> EngineTotals:
+        """The media side's figures; all zero while it does not answer."""
+        try:
+            return self.base.media.totals()
+        except MediaError:
+            return EngineTotals()
 
 
 def assemble(
@@ -93,21 +84,15 @@ def assemble(
     _take_requests(base, people.presence, inbound, opened)
     people.dispatch.start()
     opened.callback(people.dispatch.stop)
-    return Parts(
-        base.bus,
-        base.endpoint,
-        base.media,
-        base.media_process,
-        people.live,
-        inbound,
-        people.dispatch,
-        clearing,
-        recovery,
-        people.statistics,
-    )
+    return Parts(base, people, inbound, clearing, recovery)
 
 
-def _gather_people(base: Foundation) -> _People:
+def destinations_of(settings: Settings) -> dict[str, Destination]:
+    """What each number of the settings leads to."""
+    return {name: parse_destination(number.destination) for name, number in settings.numbers.items()}
+
+
+def _gather_people(base: Foundation) -> People:
     roster, lines = _load(base.engine)
     with reading(base.engine) as connection:
         arrived, answered, waited = calls.totals(connection)
@@ -124,7 +109,8 @@ def _gather_people(base: Foundation) -> _People:
     presence.load([agent.name for agent in roster])
     sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
     dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
-    return _People(roster, lines, live, statistics, presence, dispatch)
+    numbers = Numbers(destinations_of(base.settings))
+    return People(roster, numbers, lines, live, statistics, presence, dispatch)
 
 
 def _load(engine: Engine) -> tuple[Roster, Queues]:
@@ -143,23 +129,12 @@ def _load(engine: Engine) -> tuple[Roster, Queues]:
         )
         for row in agent_rows
     )
-    lines = Queues(
-        Queue(
-            id=row.id,
-            name=row.name,
-            strategy=STRATEGIES[row.strategy],
-            capacity=row.capacity,
-            max_wait_time_seconds=row.max_wait_time_seconds,
-            ring_timeout_seconds=row.ring_timeout_seconds,
-            wrap_up_seconds=row.wrap_up_seconds,
-            last_agent_id=row.last_agent_id,
-        )
-        for row in queue_rows
-    )
+    lines = Queues()
+    lines.take_over(queue_rows)
     return roster, lines
 
 
-def _make_stories(base: Foundation, people: _People) -> tuple[Inbound, Clearing, Recovery]:
+def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, Recovery]:
     general = base.settings.general
     addresses = Addresses(
         domain=general.domain,
@@ -192,7 +167,7 @@ def _make_stories(base: Foundation, people: _People) -> tuple[Inbound, Clearing,
     return inbound, clearing, recovery
 
 
-def _make_inbound(base: Foundation, people: _People, legs: Legs, clearing: Clearing) -> Inbound:
+def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Clearing) -> Inbound:
     offering = Offering(
         queues=people.queues,
         legs=legs,
@@ -206,9 +181,7 @@ def _make_inbound(base: Foundation, people: _People, legs: Legs, clearing: Clear
     seconds = base.settings.general.max_call_duration_minutes * 60
     talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
     return Inbound(
-        numbers=Numbers(
-            {name: parse_destination(number.destination) for name, number in base.settings.numbers.items()}
-        ),
+        numbers=people.numbers,
         queues=people.queues,
         live=people.live,
         legs=legs,

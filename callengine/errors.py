@@ -12,6 +12,7 @@
     ├── AgentExists
     ├── QueueFull
     ├── Overloaded             no worker or no port is free
+    │   ├── Closed             the service is starting or about to end
     │   └── NoPorts
     ├── SessionError           a SIP dialog or request came to nothing
     │   ├── HungUp             the other end left while we waited for something else
@@ -24,7 +25,8 @@
         ├── BadSdp             SDP
         └── NotAcceptable      a session description that we cannot serve
 
-Each class carries what the caller hears (`sip_status`) and what an API client gets (`http_status`).
+Each class carries what the caller hears (`sip_status`), what an API client gets (`http_status`), and when it
+makes sense to try again (`retry_after_seconds`).
 """
 
 from collections.abc import Sequence
@@ -35,6 +37,8 @@ class CallCenterError(Exception):
 
     sip_status: int = 500
     http_status: int = 500
+    retry_after_seconds: int | None = None
+    """After how long trying again makes sense; None when that is not known (RFC 3261 20.33)."""
 
 
 class SettingsError(CallCenterError):
@@ -103,6 +107,15 @@ class Overloaded(CallCenterError):
 
     sip_status = 503
     http_status = 503
+    retry_after_seconds = 2
+
+
+class Closed(Overloaded):
+    """The service is starting, or about to end: it takes no new calls, whatever becomes of those it has."""
+
+    def __init__(self, reason: str, *, retry_after_seconds: int) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NoPorts(Overloaded):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from gevent.event import Event
 from gevent.pool import Group
 from loguru import logger
 
@@ -28,7 +29,7 @@ from callengine.clock import Clock
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, DatabaseError, HungUp, NotAllowed, Overloaded, QueueFull
+from callengine.errors import CallCenterError, Closed, DatabaseError, HungUp, NotAllowed, QueueFull
 from callengine.events.types import EventType
 from callengine.log import call_context
 from callengine.sip.transactions import ServerTransaction
@@ -37,6 +38,10 @@ from callengine.vocabulary import CallState, Disposition, EntryState, LegDirecti
 
 QUEUE_TIMEOUT = 'SIP;cause=480;text="No agent answered in time"'
 """What a caller's phone is told when its time in the queue is over (RFC 3326)."""
+
+
+_STARTING_SECONDS = 2
+"""When a caller who comes while the service starts may try again."""
 
 
 class Inbound:
@@ -73,17 +78,46 @@ class Inbound:
         self._open_to_anyone = open_to_anyone
         self._max_queue_depth = max_queue_depth
         self._group = Group()
-        self.accepting = False
-        """Until it is set, and when it is unset again, new calls are refused with 503."""
+        self._arriving = 0
+        self._settled = Event()
+        self._settled.set()
+        self._closed: tuple[str, int] | None = ("the service is starting", _STARTING_SECONDS)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new calls are taken."""
+        return self._closed is None
+
+    def open(self) -> None:
+        """Take new calls from now on."""
+        self._closed = None
+
+    def close(self, reason: str, *, retry_after_seconds: int) -> None:
+        """Refuse new calls from now on (503), and say when to try again; those that are here go on."""
+        self._closed = (reason, retry_after_seconds)
 
     def arrive(self, transaction: ServerTransaction) -> None:
         """Admit a new call or refuse it; once it is stored its story goes on by itself."""
+        self._arriving += 1
+        self._settled.clear()
+        try:
+            self._take_or_refuse(transaction)
+        finally:
+            self._arriving -= 1
+            if not self._arriving:
+                self._settled.set()
+
+    def settle(self, timeout: float) -> None:
+        """Wait, at most `timeout` seconds, until each call that has come is refused or has its story."""
+        greenlets.wait_for_any(self._settled, timeout=timeout)
+
+    def _take_or_refuse(self, transaction: ServerTransaction) -> None:
         try:
             call = self._admit(transaction)
         except CallCenterError as error:
             level = "ERROR" if isinstance(error, DatabaseError) else "INFO"
             logger.log(level, "a call to {} was refused: {}", transaction.request.uri, error)
-            transaction.answer(error.sip_status)
+            transaction.refuse(error)
             return
         if call is not None:
             self.go_on(call)
@@ -123,8 +157,9 @@ class Inbound:
 
     def _admit(self, transaction: ServerTransaction) -> Call | None:
         """Check and store a call; None if its number leads to a refusal."""
-        if not self.accepting:
-            raise Overloaded("the service is starting or stopping")
+        if self._closed is not None:
+            reason, seconds = self._closed
+            raise Closed(reason, retry_after_seconds=seconds)
         if not self._open_to_anyone:
             raise NotAllowed("calls are taken from nobody: security.open_inbound is off")
         dialled = Uri.parse(transaction.request.uri).username or ""

@@ -41,6 +41,10 @@ class Numbers:
     def __init__(self, destinations: Mapping[str, Destination]) -> None:
         self._destinations = dict(destinations)
 
+    def replace(self, destinations: Mapping[str, Destination]) -> None:
+        """Serve these numbers from now on; calls that are here go on."""
+        self._destinations = dict(destinations)
+
     def find(self, dialled: str) -> Destination:
         """Where `dialled`, the user part of the Request-URI, leads; raises `NumberNotFound`."""
         try:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from callengine.callcenter.calls import Entry
-from callengine.callcenter.routing import Strategy
+from callengine.callcenter.routing import STRATEGIES, Strategy
+from callengine.db.repositories.queues import QueueRecord
 from callengine.errors import QueueNotFound
 
 
@@ -25,6 +26,14 @@ class Queue:
     last_agent_id: int | None = None
     """The round-robin pointer; its truth is the queue's row."""
     line: Line = field(default_factory=lambda: Line())
+
+    def change(self, record: QueueRecord) -> None:
+        """Be as the row says, but for its name and the round-robin pointer, which is newer here."""
+        self.strategy = STRATEGIES[record.strategy]
+        self.capacity = record.capacity
+        self.max_wait_time_seconds = record.max_wait_time_seconds
+        self.ring_timeout_seconds = record.ring_timeout_seconds
+        self.wrap_up_seconds = record.wrap_up_seconds
 
 
 class Line:
@@ -56,9 +65,18 @@ class Line:
 class Queues:
     """The queues served here, by name and by key."""
 
-    def __init__(self, queues: Iterable[Queue]) -> None:
+    def __init__(self, queues: Iterable[Queue] = ()) -> None:
         self._by_name = {queue.name: queue for queue in queues}
         self._by_id = {queue.id: queue for queue in self._by_name.values()}
+
+    def take_over(self, records: Iterable[QueueRecord]) -> None:
+        """Make the queues as their rows are; whoever waits keeps place and waiting time."""
+        for record in records:
+            queue = self._by_id.get(record.id)
+            if queue is None:
+                queue = self._by_id[record.id] = self._by_name[record.name] = _queue(record)
+            else:
+                queue.change(record)
 
     def find(self, name: str) -> Queue:
         """The queue of this name; raises `QueueNotFound`."""
@@ -76,3 +94,16 @@ class Queues:
 
     def __iter__(self) -> Iterator[Queue]:
         return iter(self._by_name.values())
+
+
+def _queue(record: QueueRecord) -> Queue:
+    return Queue(
+        id=record.id,
+        name=record.name,
+        strategy=STRATEGIES[record.strategy],
+        capacity=record.capacity,
+        max_wait_time_seconds=record.max_wait_time_seconds,
+        ring_timeout_seconds=record.ring_timeout_seconds,
+        wrap_up_seconds=record.wrap_up_seconds,
+        last_agent_id=record.last_agent_id,
+    )

@@ -15,6 +15,8 @@ class Shown(NamedTuple):
     name: str
     value: object
     source: str
+    in_force: object
+    """The value itself, which may hold a password: for comparing, never for showing."""
 
 
 def described(settings: Settings) -> Iterator[Shown]:
@@ -29,7 +31,8 @@ def described(settings: Settings) -> Iterator[Shown]:
 def _entries(settings: Settings, prefix: str, table: object, kind: type) -> Iterator[Shown]:
     for key, setting in declared(kind).items():
         name = f"{prefix}.{key}"
-        yield Shown(name, setting.kind.show(getattr(table, key)), settings.sources[name])
+        value = getattr(table, key)
+        yield Shown(name, setting.kind.show(value), settings.sources[name], value)
 
 
 def as_text(settings: Settings) -> str:

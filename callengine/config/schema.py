@@ -101,6 +101,15 @@ class General:
     max_call_duration_minutes: Annotated[
         float, Setting(Number(0.001, 10080), "A call that lasts longer is ended.", 120, "minutes")
     ]
+    drain_seconds: Annotated[
+        float,
+        Setting(
+            Number(0, 86400),
+            "How long calls may go on when the service is told to end; who is left is hung up.",
+            30,
+            "seconds",
+        ),
+    ]
     control_socket: Annotated[
         str,
         Setting(

@@ -41,16 +41,21 @@ def configure(
     writer = Writer(file, rotation_bytes=rotation_bytes, render=render)
     stop()
     _writer = writer
+    set_level(level)
+    logging.basicConfig(handlers=[_Standard()], level=logging.WARNING, force=True)
+    writer.start()
+
+
+def set_level(level: str) -> None:
+    """Log lines of this level and above from now on, to where `configure` said."""
     logger.remove()
     logger.add(
-        lambda message: writer.put(_line(message)),
+        _put,
         level=level,
         format="{message}",
         backtrace=False,
         diagnose=False,  # it would print the values of variables, passwords among them
     )
-    logging.basicConfig(handlers=[_Standard()], level=logging.WARNING, force=True)
-    writer.start()
 
 
 def stop(timeout: float = 2.0) -> None:
@@ -95,6 +100,11 @@ class _Standard(logging.Handler):
         level: str | int = record.levelname if record.levelname in _LEVELS else record.levelno
         named = logger.opt(exception=record.exc_info).bind(module=f"{record.name}:{record.lineno}")
         named.log(level, "{}", record.getMessage())
+
+
+def _put(message: Message) -> None:
+    if _writer is not None:
+        _writer.put(_line(message))
 
 
 def _line(message: Message) -> Line:

@@ -104,7 +104,7 @@ class DialogEnd(ABC):
                 self._take(transaction)
             except CallCenterError as error:
                 logger.debug("{} is refused: {}", transaction.request.method, error)
-                transaction.answer(error.sip_status)
+                transaction.refuse(error)
             except Exception:
                 logger.exception("a request within the dialog could not be dealt with")
                 transaction.answer(500)

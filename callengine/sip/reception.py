@@ -9,7 +9,7 @@ from gevent.pool import Pool
 from loguru import logger
 
 from callengine import greenlets
-from callengine.errors import CallCenterError
+from callengine.errors import CallCenterError, Overloaded
 from callengine.sip.counts import SipCounts
 from callengine.sip.flow import Flow
 from callengine.sip.message import Request, Response
@@ -23,7 +23,6 @@ DialogKey = tuple[str, str]
 """Call-ID and our tag; their tag is compared by the session, which knows it only once they have answered."""
 
 _BASE_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS")
-_RETRY_AFTER = ("Retry-After", "2")
 
 
 class DialogOwner(Protocol):
@@ -129,7 +128,7 @@ class Reception:
     def _hand_to_worker(self, handler: Handler, transaction: ServerTransaction) -> None:
         if self._pool.full():
             self._counts.overloaded += 1
-            transaction.answer(503, headers=[_RETRY_AFTER])
+            transaction.refuse(Overloaded("all workers are taken"))
             return
         greenlets.spawn("sip_worker", _work, handler, transaction, owner=self._pool)
 
@@ -139,7 +138,7 @@ def _work(handler: Handler, transaction: ServerTransaction) -> None:
         handler(transaction)
     except CallCenterError as error:
         logger.debug("{} is refused: {}", transaction.request.method, error)
-        transaction.answer(error.sip_status)
+        transaction.refuse(error)
     except Exception:
         transaction.answer(500)
         raise

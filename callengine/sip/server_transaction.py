@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from secrets import token_hex
 
+from callengine.errors import CallCenterError
 from callengine.sip.flow import Flow
 from callengine.sip.matching import MergeKey, ServerKey
 from callengine.sip.message import Request, Response, response_to
@@ -96,6 +97,11 @@ class ServerTransaction(StateMachine):
                 content_type=content_type,
             )
         )
+
+    def refuse(self, error: CallCenterError) -> None:
+        """Answer with the status of an error of ours, and with when to try again if that is known."""
+        after = error.retry_after_seconds
+        self.answer(error.sip_status, headers=() if after is None else [("Retry-After", str(after))])
 
     def respond(self, response: Response) -> None:
         """Send a response; one that comes after the final one is dropped, so that no request has two."""

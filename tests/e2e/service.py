@@ -51,6 +51,7 @@ class Service:
         own = {
             "GENERAL__DOMAIN": "127.0.0.1",
             "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
+            "GENERAL__DRAIN_SECONDS": "0",
             "SIP__PORT": str(self.sip_port),
             "API__PORT": str(self.api_port),
             "DATABASE__URL": f"sqlite:///{self.database}",
@@ -124,6 +125,16 @@ class Service:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send `serve` a signal, and wait for nothing."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float) -> int:
+        """Wait until `serve` has ended by itself; gives its exit code."""
+        assert self._process is not None
+        return self._process.wait(timeout)
 
     def kill(self) -> None:
         """End `serve` alone as a crash would (SIGKILL)."""

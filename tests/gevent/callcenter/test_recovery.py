@@ -108,7 +108,7 @@ def test_talking_is_entered_from_the_rows(serving: Callable[..., tuple[Desk, Ser
     desk.until("select state from calls", "connected")
     service.kill()
     with next_process(desk) as parts:
-        assert len(parts.media.list()) == 2
+        assert len(parts.base.media.list()) == 2
         parts.inbound.go_on(call_from_rows(desk, parts))
         assert caller.hang_up()
         assert alice.calls[0].ended.wait(5)
@@ -175,7 +175,7 @@ def test_a_start_frees_the_agent_whose_phone_rang(serving: Callable[..., tuple[D
 def test_a_stop_is_not_held_up_by_a_phone_that_confirms_nothing(
     serving: Callable[..., tuple[Desk, Serving]],
 ) -> None:
-    desk, service = serving("alice")
+    desk, service = serving("alice", GENERAL__DRAIN_SECONDS="0")
     caller = desk.phone().dial("support")
     assert caller.final.wait(5)
     caller.endpoint.stop()

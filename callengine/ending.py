@@ -1,0 +1,62 @@
+"""How the service ends: no new calls, time for those that are here, and a BYE for whoever is left."""
+
+from __future__ import annotations
+
+import math
+
+from gevent.event import Event
+from loguru import logger
+
+from callengine import greenlets
+from callengine.assembly import Parts
+from callengine.sip.session import Session
+
+STOPPED = 'SIP;cause=503;text="Service stops"'
+"""Why phones are hung up when the service is told to stop (RFC 3326)."""
+
+_RESTART_SECONDS = 5
+"""What a service needs at most to be started again: Retry-After for those who come meanwhile."""
+
+_LAST_SECONDS = 5.0
+"""How long the end waits for the phones to confirm."""
+
+
+def drain(parts: Parts, seconds: float, hurry: Event) -> None:
+    """Refuse new calls, and wait until those that are here are over, at most `seconds` or until `hurry`.
+
+    Callers who wait are still offered to agents, and phones may still register.
+    """
+    parts.inbound.close("the service ends", retry_after_seconds=math.ceil(seconds) + _RESTART_SECONDS)
+    parts.inbound.settle(_LAST_SECONDS)
+    count = len(parts.people.live.going_on())
+    if not count:
+        return
+    logger.info("the service drains: {} calls may go on for {:g} s, new ones are refused", count, seconds)
+    over = Event()
+    greenlets.spawn("drain", _wait_until_over, parts, seconds, over)
+    greenlets.wait_for_any(over, hurry, timeout=seconds)
+
+
+def hang_up_all(parts: Parts) -> None:
+    """Nobody is offered a call any more, and every phone is told, all at the same time."""
+    parts.inbound.close("the service ends", retry_after_seconds=_RESTART_SECONDS)
+    parts.inbound.settle(_LAST_SECONDS)
+    parts.people.dispatch.stop()
+    left = list(parts.people.live)
+    if left:
+        logger.info("{} calls are hung up, since the service ends", len(left))
+    for call in left:
+        for leg in (call.caller, *(call.offer.legs if call.offer else ())):
+            greenlets.spawn("clearing", _hang_up, leg.session)
+    stories_over = parts.inbound.wait(_LAST_SECONDS)
+    if not parts.clearing.wait(_LAST_SECONDS) or not stories_over:
+        logger.warning("not every phone has confirmed that its call is over")
+
+
+def _wait_until_over(parts: Parts, seconds: float, over: Event) -> None:
+    if parts.inbound.wait(seconds):
+        over.set()
+
+
+def _hang_up(session: Session) -> None:
+    session.hang_up(reason=STOPPED, timeout=_LAST_SECONDS / 2, attempts=1)

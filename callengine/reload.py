@@ -1,0 +1,42 @@
+"""Takes over what may change of the settings while the service runs: queues, numbers and the log level."""
+
+from __future__ import annotations
+
+from loguru import logger
+
+from callengine import log, store
+from callengine.assembly import Parts, destinations_of
+from callengine.config import Settings
+from callengine.config.differences import Difference, differences, with_live_parts
+from callengine.db.engine import reading
+from callengine.db.repositories import queues
+
+
+def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
+    """Put in force what may change, and say in the log what did and what waits for the next start.
+
+    Gives the settings that are in force afterwards. Queues are stored first, so whatever the database refuses
+    leaves everything as it was: raises `DatabaseError`, and `SettingsError` for a queue that the database
+    defines too.
+    """
+    found = differences(old, new)
+    store.store_queues(parts.base.committer, new)
+    with reading(parts.base.engine) as connection:
+        parts.people.queues.take_over(queues.read_queues(connection))
+    parts.people.numbers.replace(destinations_of(new))
+    if new.log.level != old.log.level:
+        log.set_level(new.log.level)
+    _tell(found)
+    return with_live_parts(old, new)
+
+
+def _tell(found: list[Difference]) -> None:
+    if not found:
+        logger.info("the settings were read again: nothing has changed")
+    for difference in found:
+        if difference.is_live:
+            logger.info("the settings were read again: {}", difference.text)
+        else:
+            logger.warning(
+                "the settings were read again: {}; it takes effect at the next start", difference.text
+            )
