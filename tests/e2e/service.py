@@ -85,12 +85,16 @@ class Service:
         return [self.pid, *self.worker_pids]
 
     def __enter__(self) -> Service:
+        self.prepare()
+        self.serve()
+        return self
+
+    def prepare(self) -> None:
+        """Make the database and the agents; nothing is started."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.command("db", "upgrade")
         for agent in self.agents:
             self.command("agents", "add", agent, "--password", PASSWORD, "--queue", "support")
-        self.serve()
-        return self
 
     def __exit__(self, *_error: object) -> None:
         self.stop()
@@ -183,6 +187,10 @@ class Service:
     def _is_ready(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             raise RuntimeError(f"serve ended: {self.output()}")
+        return self.answers()
+
+    def answers(self) -> bool:
+        """Whether something with these settings says that it is ready."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.api_port}/ready", timeout=2) as answer:
                 return bool(answer.status == 200)

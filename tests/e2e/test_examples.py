@@ -1,0 +1,82 @@
+"""The examples, run as their reader would run them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.phone import Phone
+from tests.e2e.service import PASSWORD, ROOT, Service, until
+
+EXAMPLES = ROOT / "examples"
+
+
+def start(example: str, *arguments: str, service: Service, output: Path) -> subprocess.Popen[bytes]:
+    """Run an example with the settings of a service, in its directory."""
+    with output.open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, str(EXAMPLES / example), *arguments],
+            cwd=service.directory,
+            env=service.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def end(process: subprocess.Popen[bytes]) -> int:
+    """Ctrl-C, and its exit code."""
+    process.send_signal(signal.SIGINT)
+    return process.wait(20)
+
+
+def test_a_server_in_three_lines_an_agent_and_a_call(tmp_path: Path) -> None:
+    service = Service(tmp_path / "service")
+    service.prepare()
+    server = start("server.py", service=service, output=tmp_path / "server.out")
+    assert until(service.answers, 20), (tmp_path / "server.out").read_text()
+    said = tmp_path / "agent.out"
+    agent = start("agent.py", "alice", PASSWORD, service.server, service=service, output=said)
+    assert until(lambda: "registered" in said.read_text(), 10), said.read_text()
+    target = f"sip:support@{service.server}"
+    with Phone("caller", "--call", target, server=service.server, password=None) as caller:
+        caller.wait_for("call_connected")
+        assert until(lambda: "call_terminated" in said.read_text(), 15), said.read_text()
+        assert caller.wait_for("call_terminated")["hung_up_by"] == "remote"
+    assert (end(agent), end(server)) == (0, 0)
+    assert service.rows("SELECT disposition, hung_up_by FROM calls") == [
+        {"disposition": "answered", "hung_up_by": "agent"}
+    ]
+
+
+def test_events_and_figures_in_a_program(tmp_path: Path) -> None:
+    service = Service(tmp_path / "service")
+    service.prepare()
+    said = tmp_path / "watch.out"
+    watch = start("watch.py", "8", service=service, output=said)
+    assert until(service.answers, 20), said.read_text()
+    with Phone("alice", server=service.server) as alice:
+        alice.wait_for("registered")
+        assert watch.wait(30) == 0
+    assert "agent_registered - alice" in said.read_text()
+    assert "\n0 calls in all\n" in said.read_text()
+
+
+def test_the_settings_for_one_host_are_good() -> None:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
+    settings = {
+        "CALLENGINE_ENV": "production",
+        "CALLENGINE_SETTINGS": str(EXAMPLES / "one_host" / "settings.toml"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "callengine", "config", "check"],
+        cwd=ROOT,
+        env=inherited | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
