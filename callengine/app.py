@@ -18,7 +18,7 @@ from loguru import logger
 from callengine import __version__, ending, greenlets, log
 from callengine.api import control
 from callengine.api.server import Door, make_app, serve
-from callengine.assembly import Parts, assemble
+from callengine.assembly import Parts, assemble, begin
 from callengine.clock import Clock, SystemClock
 from callengine.config import Settings, load
 from callengine.errors import CallCenterError, MediaError
@@ -146,11 +146,11 @@ class CallCenter:
             self._watchdog.start()
             opened.callback(self._watchdog.stop)
             self._open_doors(parts, control_socket, opened)
+            taken = begin(parts, opened)
             self._parts = parts
             self._running = opened.pop_all()
-        left = parts.recovery.end_leftovers()
-        if left:
-            logger.warning("{} calls of an earlier run were ended", left)
+        if taken:
+            logger.warning("{} calls of an earlier run, which was cut short, go on", taken)
         parts.inbound.open()
         self._tell_where()
 

@@ -32,7 +32,7 @@ from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.repositories import agents, calls, queues
 from callengine.errors import CallCenterError, MediaError
 from callengine.events.types import EventType
-from callengine.foundation import NODE, Foundation, MediaMaker, lay_foundation
+from callengine.foundation import Foundation, MediaMaker, lay_foundation
 from callengine.media.engine import EngineTotals
 from callengine.sip.auth import NonceBook
 from callengine.sip.registrar import Registrar
@@ -72,7 +72,9 @@ class Parts:
 def assemble(
     settings: Settings, clock: Clock, opened: ExitStack, make_media: MediaMaker | None = None
 ) -> Parts:
-    """Build and start everything; whatever must be closed again is pushed on `opened`, last opened on top.
+    """Build everything, and receive SIP; whatever must be closed again is pushed on `opened`, last on top.
+
+    Nobody is offered a call, and no call of an earlier run goes on, until `begin`.
 
     `make_media` makes another engine than the media process, given the sink of its events.
 
@@ -81,10 +83,20 @@ def assemble(
     base = lay_foundation(settings, clock, opened, make_media)
     people = _gather_people(base)
     inbound, clearing, recovery = _make_stories(base, people)
+    recovery.take_up()
     _take_requests(base, people.presence, inbound, opened)
-    people.dispatch.start()
-    opened.callback(people.dispatch.stop)
     return Parts(base, people, inbound, clearing, recovery)
+
+
+def begin(parts: Parts, opened: ExitStack) -> int:
+    """Let the calls of an earlier run go on, and callers be offered to agents; how many calls those were.
+
+    Callers who wait are back in line, all of them, before the first is offered.
+    """
+    count = parts.recovery.go_on()
+    parts.people.dispatch.start()
+    opened.callback(parts.people.dispatch.stop)
+    return count
 
 
 def destinations_of(settings: Settings) -> dict[str, Destination]:
@@ -155,14 +167,17 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
     )
     inbound = _make_inbound(base, people, legs, clearing)
     recovery = Recovery(
-        node=NODE,
+        owner=base.owner,
         engine=base.engine,
         committer=base.committer,
         endpoint=base.endpoint,
         media=base.media,
         contact=addresses.contact,
         roster=people.roster,
+        queues=people.queues,
         clearing=clearing,
+        listen_for_offers=legs.listen_for_offers,
+        go_on=inbound.go_on,
     )
     return inbound, clearing, recovery
 

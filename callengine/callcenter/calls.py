@@ -104,6 +104,8 @@ class Offer:
     unusable: list[Leg] = field(default_factory=list)
     """Those that answered with a session description that we cannot serve."""
     offered_at: float = 0.0
+    deadline_at: float = 0.0
+    """Until when its phones are to ring."""
 
 
 class Calls:

@@ -83,9 +83,9 @@ class Dispatch:
         """The claim for which the agent was held has been committed or refused."""
         self._roster.let_go(agent)
 
-    def missed(self, entry: Entry, agent: Agent) -> None:
+    def missed(self, entry: Entry, agent_id: int) -> None:
         """The offer came to nothing: others first, and the same one not at once."""
-        entry.missed.add(agent.id)
+        entry.missed.add(agent_id)
         entry.retry_at = self._clock.monotonic() + SAME_CALL_AGAIN_AFTER
 
     def _leave(self, queue: Queue, entry: Entry) -> None:

@@ -12,7 +12,8 @@ from callengine.sip.dialog import DialogFacts
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
 from callengine.sip.leg_facts import LegFacts
-from callengine.sip.session import restore
+from callengine.sip.revival import revive_incoming, revive_outgoing
+from callengine.sip.session import Session, restore
 from callengine.vocabulary import LegDirection, LegRole, LegState
 
 Owner = Mapping[str, str]
@@ -104,15 +105,8 @@ def changed(leg: Leg) -> dict[str, Any]:
 
 
 def leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
-    """A confirmed leg made of its row: its dialog is taken up, and nothing is sent."""
-    session = restore(
-        endpoint,
-        dialog_of(row),
-        Flow(row["transport"], row["host"], row["port"]),
-        contact=contact,
-        local_body=(row["local_sdp"] or "").encode("utf-8", "surrogateescape"),
-        remote_body=(row["remote_sdp"] or "").encode("utf-8", "surrogateescape"),
-    )
+    """A leg made of its row, whatever its dialog had come to; nothing is sent."""
+    session = _session_of(row, endpoint, contact)
     return Leg(
         row["id"],
         LegRole(row["role"]),
@@ -121,6 +115,28 @@ def leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
         SessionDescription.parse(session.local_body),
         _agreement_of(row),
         row["binding_id"],
+    )
+
+
+def _session_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Session:
+    facts, local, remote = _facts_of(row), _body(row["local_sdp"]), _body(row["remote_sdp"])
+    if not row["remote_tag"]:
+        return revive_outgoing(endpoint, facts, contact=contact, body=local)
+    if row["direction"] == LegDirection.INCOMING and row["state"] == LegState.CONNECTED:
+        return revive_incoming(endpoint, facts, contact=contact, local_body=local, remote_body=remote)
+    return restore(endpoint, facts.dialog, facts.flow, contact=contact, local_body=local, remote_body=remote)
+
+
+def _facts_of(row: Mapping[str, Any]) -> LegFacts:
+    return LegFacts(
+        dialog=dialog_of(row),
+        flow=Flow(row["transport"], row["host"], row["port"]),
+        request_uri=row["request_uri"],
+        branch=row["branch"],
+        via_set=tuple(row["via_set"]),
+        invite_cseq=row["invite_cseq"],
+        last_status=row["last_status"],
+        remote_tags=tuple(row["remote_tags"]),
     )
 
 
@@ -140,11 +156,6 @@ def dialog_of(row: Mapping[str, Any]) -> DialogFacts:
     )
 
 
-def is_confirmed(row: Mapping[str, Any]) -> bool:
-    """Whether the phone holds a dialog, so that a BYE can reach it."""
-    return row["state"] in (LegState.CONNECTED, LegState.ENDING) and bool(row["remote_tag"])
-
-
 def _agreement_of(row: Mapping[str, Any]) -> Agreement | None:
     if row["codec"] is None:
         return None
@@ -159,6 +170,10 @@ def _agreement_of(row: Mapping[str, Any]) -> Agreement | None:
         direction=row["direction_of_media"],
         ptime=20,
     )
+
+
+def _body(text: str | None) -> bytes:
+    return (text or "").encode("utf-8", "surrogateescape")
 
 
 def _text(body: bytes) -> str:

@@ -27,6 +27,9 @@ from callengine.vocabulary import CallState, EntryState, LegDirection, LegState,
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """Why the agent's other phones stop ringing (RFC 3326)."""
 
+_LISTEN_SECONDS = 5.0
+"""How long an offer that is taken up goes on at least: time for a phone to repeat its answer."""
+
 _NOT_ACCEPTABLE = 488
 _BUSY = frozenset([486, 600])
 _UNREACHABLE = frozenset([404, 408, 410, 480, 503])
@@ -69,11 +72,11 @@ class Offering:
         except CallCenterError as error:
             logger.info("{} could not be offered the call: {}", agent.name, error)
             self._legs.discard(offer.legs)
-            self._dispatch.missed(call.entry, agent)
+            self._dispatch.missed(call.entry, agent.id)
             return
         finally:
             self._dispatch.decided(agent)
-        self._ring(call, offer, agent, queue)
+        self._ring(call, offer, queue)
 
     def _claim(self, call: Call, offer: Offer, queue: Queue) -> None:
         for binding in self._presence.bindings_of(offer.agent_name):
@@ -125,14 +128,27 @@ class Offering:
             answered_at=None,
         )
 
-    def _ring(self, call: Call, offer: Offer, agent: Agent, queue: Queue) -> None:
+    def _ring(self, call: Call, offer: Offer, queue: Queue) -> None:
         for leg in offer.legs:
             leg.outgoing.send()
-        answered = self._first_answer(call, offer, seconds=queue.ring_timeout_seconds)
+        self._await_answer(call, offer, queue, seconds=queue.ring_timeout_seconds)
+
+    def take_up(self, call: Call) -> None:
+        """Go on with an offer of an earlier process: its phones ring, or have answered meanwhile.
+
+        Ends like `offer`. A phone that answered while nobody listened repeats that, at least every T2 = 4 s.
+        """
+        assert call.offer is not None
+        queue = self._queues.by_id(call.entry.queue_id)
+        seconds = max(_LISTEN_SECONDS, call.offer.deadline_at - self._clock.now())
+        self._await_answer(call, call.offer, queue, seconds=seconds)
+
+    def _await_answer(self, call: Call, offer: Offer, queue: Queue, *, seconds: float) -> None:
+        answered = self._first_answer(call, offer, seconds=seconds)
         if answered is not None:
             self._connect(call, offer, answered, queue)
             return
-        self._dispatch.missed(call.entry, agent)
+        self._dispatch.missed(call.entry, offer.agent_id)
         self._fail(call, offer, queue)
 
     def _first_answer(self, call: Call, offer: Offer, *, seconds: float) -> Leg | None:

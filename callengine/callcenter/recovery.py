@@ -1,154 +1,224 @@
-"""What a run of this node that was cut short has left: calls made again from their rows, and ended.
+"""Takes up what an earlier run of this node has left: its calls go on, what it owed to phones is done.
 
-`call_of` makes a call from nothing but its rows; with it a test enters the phases `waiting` and `talking`. At
-start `end_leftovers` uses it to close the books: the phones of calls that were up get their BYE, the records
-are completed as failed, and the agents are free again. A phone that was still ringing gives up by itself.
+A start has two steps, since what phones send must find its dialogs, and nothing may be sent before. `take_up`
+makes every call and leg again from its rows, before SIP is received. `go_on` then gives each call the rest of
+its story: a caller who waits stands in line again, phones that rang ring on or have answered meanwhile, who
+talks goes on talking. A BYE or CANCEL that was due is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from loguru import logger
 from sqlalchemy import Engine
 
 from callengine.callcenter.calls import Call, Entry, Leg, Offer
-from callengine.callcenter.clearing import ELSEWHERE, Clearing, Outcome
-from callengine.callcenter.leg_rows import is_confirmed, leg_of
+from callengine.callcenter.clearing import ELSEWHERE, Clearing
+from callengine.callcenter.leg_rows import Owner, leg_of
+from callengine.callcenter.queues import Queues
 from callengine.callcenter.roster import Roster
 from callengine.db.committer import Committer
 from callengine.db.engine import reading
-from callengine.db.repositories import calls, entries, legs, offers
+from callengine.db.repositories import calls, entries, legs, nodes, offers
 from callengine.db.transaction import Transaction
+from callengine.errors import MediaError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
 from callengine.sip.endpoint import Endpoint
-from callengine.vocabulary import Disposition, LegRole, OfferState, Party
+from callengine.vocabulary import LegRole, LegState, OfferState
 
 Row = Mapping[str, Any]
 
-RESTARTED = "service_restarted"
-REASON = 'SIP;cause=500;text="Service restarted"'
+_LIVE_OFFERS = (OfferState.RINGING, OfferState.CONNECTED)
+_FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
+
+
+@dataclass(frozen=True)
+class Owed:
+    """Legs of a call that are to be hung up: their BYE or CANCEL was due, and maybe sent."""
+
+    call_id: str
+    legs: Sequence[Leg]
+    offer: Offer | None
+    """The offer whose agent is free when these phones are quiet."""
+    cause: str
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """All that an earlier run has left."""
+
+    calls: list[Call] = field(default_factory=list)
+    """In the order of their arrival."""
+    owed: list[Owed] = field(default_factory=list)
 
 
 class Recovery:
-    """Takes up what is stored under this node's name; `contact` is our URI in the dialogs that go on."""
+    """Takes up what is stored under `owner`'s node; `contact` is our URI in the dialogs that go on."""
 
     def __init__(
         self,
         *,
-        node: str,
+        owner: Owner,
         engine: Engine,
         committer: Committer,
         endpoint: Endpoint,
         media: MediaEngine,
         contact: str,
         roster: Roster,
+        queues: Queues,
         clearing: Clearing,
+        listen_for_offers: Callable[[Leg], None],
+        go_on: Callable[[Call], None],
     ) -> None:
-        self._node = node
+        """`listen_for_offers` lets a phone change its session; `go_on` gives a call the rest of its story."""
+        self._owner = owner
         self._engine = engine
         self._committer = committer
         self._endpoint = endpoint
         self._media = media
         self._contact = contact
         self._roster = roster
+        self._queues = queues
         self._clearing = clearing
+        self._listen_for_offers = listen_for_offers
+        self._go_on = go_on
+        self._leftovers = Leftovers()
 
-    def call_of(self, call_id: str) -> Call | None:
-        """The call as its rows have it, its confirmed legs taken up; None if its caller's leg is not up."""
+    @property
+    def calls(self) -> list[Call]:
+        """Those that were taken up and do not go on yet."""
+        return self._leftovers.calls
+
+    def take_up(self) -> None:
+        """Make again what is alive; to be called before SIP is received. Nothing is sent."""
         with reading(self._engine) as connection:
-            call = calls.find(connection, call_id)
-            entry = entries.of_call(connection, call_id)
-            offer_rows = offers.of_call(connection, call_id)
-            leg_rows = legs.of_call(connection, call_id)
-        if call is None or entry is None:
-            return None
-        up = [leg_of(row, self._endpoint, self._contact) for row in leg_rows if is_confirmed(row)]
+            live = calls.live(connection, self._owner["node"])
+            rows = legs.live(connection, self._owner["node"])
+            silent_since = nodes.last_event_at(connection)
+        if not live and not rows:
+            return
+        self._committer.commit(partial(self._store_new_owner, len(live), len(rows), silent_since))
+        taken = {row["id"]: self._leg_of(row) for row in rows}
+        found = [self._call_of(row, taken) for row in live]
+        self._leftovers = Leftovers([call for call in found if call is not None], self._owed(rows, taken))
+
+    def go_on(self) -> int:
+        """Let every call go on and pay what is owed; how many calls. SIP must be received."""
+        leftovers, self._leftovers = self._leftovers, Leftovers()
+        self._close_strange_media(leftovers)
+        for owed in leftovers.owed:
+            self._clearing.clear_in_background(owed.call_id, owed.legs, offer=owed.offer, cause=owed.cause)
+        for call in leftovers.calls:
+            self._go_on(call)
+        return len(leftovers.calls)
+
+    def _store_new_owner(self, live: int, up: int, silent_since: float | None, tx: Transaction) -> None:
+        nodes.take_over(tx, **self._owner)
+        outage = None if silent_since is None else max(0.0, tx.now - silent_since)
+        tx.add_event(EventType.SERVICE_RECOVERED, calls=live, legs=up, seconds_without_events=outage)
+
+    def _leg_of(self, row: Row) -> Leg:
+        leg = leg_of(row, self._endpoint, self._contact)
+        if leg.agreement is not None:
+            self._listen_for_offers(leg)
+        return leg
+
+    def _call_of(self, row: Row, taken: Mapping[str, Leg]) -> Call | None:
+        """The call as its rows have it; None if its caller's leg is not up."""
+        with reading(self._engine) as connection:
+            entry = entries.of_call(connection, row["id"])
+            offer_rows = offers.of_call(connection, row["id"])
+            leg_rows = legs.of_call(connection, row["id"])
+        up = [taken[each["id"]] for each in leg_rows if each["id"] in taken and _is_wanted(each)]
         caller = next((leg for leg in up if leg.role is LegRole.CALLER), None)
-        if caller is None:
+        if entry is None or caller is None:
+            logger.warning("the call {} cannot be taken up: its caller's leg is gone", row["id"])
             return None
-        offer = next((row for row in offer_rows if row["state"] in _LIVE_OFFERS), None)
-        agents_legs = [leg for leg in up if leg.role is LegRole.AGENT]
-        return _call(call, entry, caller, self._offer(offer, agents_legs) if offer else None)
+        live = next((each for each in offer_rows if each["state"] in _LIVE_OFFERS), None)
+        missed = {each["agent_id"] for each in offer_rows if each["state"] in _FAILED_OFFERS}
+        of_offer = {each["id"] for each in leg_rows if live and each["offer_id"] == live["id"]}
+        phones = [leg for leg in up if leg.id in of_offer]
+        offer = self._offer(live, phones, entry["queue_id"]) if live else None
+        return _call(row, _entry(entry, missed), caller, offer)
 
-    def end_leftovers(self) -> int:
-        """End every call that an earlier run left alive, and every leg that it left up; how many calls.
-
-        To be called before the first new call, since it closes every media leg that is open.
-        """
-        with reading(self._engine) as connection:
-            live = calls.live(connection, self._node)
-            up = legs.live(connection, self._node)
-        self._committer.commit(partial(_end_unanswered, [row for row in up if not is_confirmed(row)]))
-        for call in (self.call_of(row["id"]) for row in live):
-            if call is not None:
-                up = [row for row in up if not _belongs_to(row, call)]
-                outcome = Outcome(Disposition.FAILED, RESTARTED, Party.SYSTEM, REASON)
-                self._clearing.end_in_background(call, outcome)
-        self._clear_rest(up)
-        self._media.close(*(leg.leg_id for leg in self._media.list()))
-        return len(live)
-
-    def _clear_rest(self, rows: Sequence[Row]) -> None:
-        """Their calls have complete records; a BYE was due, and with the last leg an agent's release."""
-        for key in {(row["call_id"], row["offer_id"]) for row in rows}:
-            group = [row for row in rows if (row["call_id"], row["offer_id"]) == key]
-            holding = [row for row in group if row["end_cause"] != ELSEWHERE]
-            left = [leg_of(row, self._endpoint, self._contact) for row in group if is_confirmed(row)]
-            offer = self._offer_of_leg(holding[0]) if holding and key[1] else None
-            self._clearing.clear_in_background(key[0], left, offer=offer, cause=RESTARTED, reason=REASON)
-
-    def _offer_of_leg(self, row: Row) -> Offer:
-        with reading(self._engine) as connection:
-            found = offers.of_call(connection, row["call_id"])
-        return self._offer(next(each for each in found if each["id"] == row["offer_id"]), [])
-
-    def _offer(self, row: Row, agents_legs: list[Leg]) -> Offer:
+    def _offer(self, row: Row, phones: list[Leg], queue_id: int) -> Offer:
         agent = self._roster.by_id(row["agent_id"])
-        offer = Offer(row["id"], agent.id, agent.name, 0.0, agents_legs, offered_at=row["offered_at"])
-        if row["state"] == OfferState.CONNECTED and agents_legs:
-            offer.answered = agents_legs[0]
+        queue = self._queues.by_id(queue_id)
+        offer = Offer(row["id"], agent.id, agent.name, queue.wrap_up_seconds, phones)
+        offer.offered_at, offer.deadline_at = row["offered_at"], row["deadline_at"]
+        if row["answered_at"] is not None and phones:
+            offer.answered = phones[0]
         return offer
 
+    def _owed(self, rows: Iterable[Row], taken: Mapping[str, Leg]) -> list[Owed]:
+        """The legs that are ending, those together that hold the same agent."""
+        groups: dict[tuple[str, str | None, bool], list[Row]] = {}
+        for row in rows:
+            if not _is_wanted(row):
+                is_spare = row["end_cause"] == ELSEWHERE
+                groups.setdefault((row["call_id"], row["offer_id"], is_spare), []).append(row)
+        return [self._debt(group, taken, is_spare=key[2]) for key, group in groups.items()]
 
-_LIVE_OFFERS = (OfferState.RINGING, OfferState.CONNECTED)
+    def _debt(self, group: Sequence[Row], taken: Mapping[str, Leg], *, is_spare: bool) -> Owed:
+        first = group[0]
+        phones = [taken[row["id"]] for row in group]
+        offer = None
+        if first["offer_id"] is not None and not is_spare:
+            offer = self._offer_of(first, phones)
+        return Owed(first["call_id"], phones, offer, first["end_cause"] or ELSEWHERE)
+
+    def _offer_of(self, leg: Row, phones: list[Leg]) -> Offer | None:
+        with reading(self._engine) as connection:
+            found = offers.of_call(connection, leg["call_id"])
+            entry = entries.of_call(connection, leg["call_id"])
+        row = next((each for each in found if each["id"] == leg["offer_id"]), None)
+        return None if row is None or entry is None else self._offer(row, phones, entry["queue_id"])
+
+    def _close_strange_media(self, leftovers: Leftovers) -> None:
+        """Close the media legs that no leg of ours is the owner of: of a call that was never stored."""
+        ours = {leg.id for call in leftovers.calls for leg in _legs_of(call)}
+        ours |= {leg.id for owed in leftovers.owed for leg in owed.legs}
+        try:
+            self._media.close(*(leg.leg_id for leg in self._media.list() if leg.leg_id not in ours))
+        except MediaError as error:
+            logger.warning("media legs that nobody owns could not be closed: {}", error)
 
 
-def _call(call: Row, entry: Row, caller: Leg, offer: Offer | None) -> Call:
-    place = Entry(
-        id=entry["id"],
-        queue_id=entry["queue_id"],
-        priority=entry["priority"],
-        first_arrived_at=entry["first_arrived_at"],
-        joined_at=entry["joined_at"],
-        gives_up_at=entry["expires_at"],
+def _is_wanted(row: Row) -> bool:
+    """Whether the leg is up or on its way; the others are to be hung up."""
+    return row["state"] in (LegState.INVITING, LegState.CONNECTED)
+
+
+def _legs_of(call: Call) -> list[Leg]:
+    return [call.caller, *(call.offer.legs if call.offer else ())]
+
+
+def _entry(row: Row, missed: set[int]) -> Entry:
+    return Entry(
+        id=row["id"],
+        queue_id=row["queue_id"],
+        priority=row["priority"],
+        first_arrived_at=row["first_arrived_at"],
+        joined_at=row["joined_at"],
+        gives_up_at=row["expires_at"],
+        missed=missed,
     )
+
+
+def _call(row: Row, entry: Entry, caller: Leg, offer: Offer | None) -> Call:
     return Call(
-        id=call["id"],
-        entry=place,
+        id=row["id"],
+        entry=entry,
         caller=caller,
-        caller_number=call["caller_number"],
-        caller_name=call["caller_name"],
-        dialled=call["dialled"],
-        arrived_at=call["arrived_at"],
+        caller_number=row["caller_number"],
+        caller_name=row["caller_name"],
+        dialled=row["dialled"],
+        arrived_at=row["arrived_at"],
         offer=offer,
-        connected_at=call["connected_at"],
+        connected_at=row["connected_at"],
     )
-
-
-def _belongs_to(leg: Row, call: Call) -> bool:
-    """Whether the leg ends with its call: the caller's own, and those of the offer that is alive."""
-    if leg["id"] == call.caller.id:
-        return True
-    return call.offer is not None and leg["offer_id"] == call.offer.id
-
-
-def _end_unanswered(rows: Sequence[Row], tx: Transaction) -> None:
-    """Close the legs that rang: their INVITEs have lost their transactions."""
-    for row in rows:
-        legs.end(tx, row["id"], RESTARTED)
-        tx.add_event(
-            EventType.LEG_CLOSED_UNCONFIRMED, call_id=row["call_id"], leg_id=row["id"], cause=RESTARTED
-        )

@@ -19,6 +19,8 @@ class Waiting:
 
         Raises `HungUp` if the caller leaves, `WaitedTooLong` at the end of the queue's waiting time.
         """
+        if call.offer is not None and call.connected_at is None:
+            self._offering.take_up(call)
         while call.connected_at is None:
             agent = self._dispatch.wait_for_agent(call.entry, call.caller.session)
             self._offering.offer(call, agent)

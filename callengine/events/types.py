@@ -25,6 +25,8 @@ class EventType(StrEnum):
     AGENT_REGISTERED = "agent_registered"
     AGENT_UNREGISTERED = "agent_unregistered"
     AGENT_STATE_CHANGED = "agent_state_changed"
+    SERVICE_RECOVERED = "service_recovered"
+    """An earlier run of this node was cut short; its calls are taken up."""
     QUEUE_CREATED = "queue_created"
     QUEUE_CHANGED = "queue_changed"
 

@@ -146,7 +146,8 @@ class MediaEngine(Protocol):
     def join(self, leg_a: str, leg_b: str, *, remote: RemoteMedia | None = None) -> None:
         """Let two legs hear each other; whatever either was joined to or was hearing ends.
 
-        `remote`, if given, says first where the phone of `leg_b` is, as `set_remote` does.
+        Two that are joined already go on without a gap, whoever has joined them. `remote`, if given, says
+        first where the phone of `leg_b` is, as `set_remote` does.
         """
 
     def part(self, leg_id: str) -> None:

@@ -101,6 +101,9 @@ class LocalEngine:
         one, other = self._leg(leg_a), self._leg(leg_b)
         if one is other:
             raise MediaError(f"leg {leg_a!r} cannot be joined to itself")
+        hears_something = one.playing or other.playing
+        if one.peer is other and not hears_something and remote in (None, other.remote):
+            return
         if remote is not None:
             self.set_remote(leg_b, remote)
         for leg in (one, other):

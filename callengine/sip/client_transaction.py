@@ -50,8 +50,13 @@ class ClientTransaction(StateMachine):
         on_failure: Callable[[SessionError], None],
         on_terminated: Callable[[ClientTransaction], None],
         cancel_with: Callable[[Request, Flow, str], None],
+        is_sent: bool = False,
     ) -> None:
-        """`cancel_with` sends a CANCEL by a transaction of its own."""
+        """`cancel_with` sends a CANCEL by a transaction of its own.
+
+        With `is_sent` an earlier process has sent the request and may have heard of it: nothing is sent, and
+        the machine begins where a provisional response would have taken it.
+        """
         super().__init__(around, flow, on_terminated)
         self.request = request
         """What we ask; once it is answered, only its method and URI."""
@@ -64,7 +69,10 @@ class ClientTransaction(StateMachine):
         self._cancel_with = cancel_with
         self._cancel_headers: tuple[tuple[str, str], ...] | None = None
         self._last_response: Response | None = None
-        self._begin()
+        if is_sent:
+            self.state = State.PROCEEDING
+        else:
+            self._begin()
 
     @property
     def branch(self) -> str:

@@ -30,6 +30,7 @@ from callengine.sip.counts import SipCounts
 from callengine.sip.flow import Flow
 from callengine.sip.grammar import format_host
 from callengine.sip.identifiers import new_branch
+from callengine.sip.matching import MergeKey
 from callengine.sip.message import Request, Response, is_keepalive, parse
 from callengine.sip.reception import DialogKey, DialogOwner, Handler, Reception
 from callengine.sip.screening import Screening
@@ -194,6 +195,20 @@ class Endpoint:
             on_failure=on_failure,
         )
 
+    def await_response(
+        self,
+        request: Request,
+        flow: Flow,
+        *,
+        branch: str,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[SessionError], None],
+    ) -> ClientTransaction:
+        """Take up a request that an earlier process has sent: nothing is sent, what comes back is taken."""
+        return self._layer.request(
+            request, flow, branch=branch, on_response=on_response, on_failure=on_failure, is_sent=True
+        )
+
     def request(self, request: Request, flow: Flow) -> Response:
         """Send a request and wait for its final response.
 
@@ -247,6 +262,14 @@ class Endpoint:
     def forget(self, key: DialogKey) -> None:
         """The dialog is over: 481 from now on."""
         self._reception.forget(key)
+
+    def expect_again(self, key: MergeKey, take: Callable[[ServerTransaction], None]) -> None:
+        """Have `take`, which must not wait, called once if an INVITE of an earlier process is repeated."""
+        self._reception.expect_again(key, take)
+
+    def expect_no_more(self, key: MergeKey) -> None:
+        """Undo `expect_again`."""
+        self._reception.expect_no_more(key)
 
     def answer_options(self, transaction: ServerTransaction) -> None:
         """Tell what we are able to do (RFC 3261 11.2)."""

@@ -69,6 +69,7 @@ class OutgoingSession(Session):
         call_id: str | None = None,
         local_tag: str | None = None,
         branch: str | None = None,
+        cseq: int = 1,
         credentials: Account | None = None,
     ) -> None:
         """`target_uri` is the Request-URI, `from_` and `to` are header values without tags.
@@ -99,7 +100,7 @@ class OutgoingSession(Session):
         self._to = Address.parse(to)
         self._more_headers = tuple(headers)
         self._credentials = credentials
-        self._cseq = 1
+        self._cseq = cseq
         self._transaction: ClientTransaction | None = None
         self._remote_tags: list[str] = []
         self._late = LateAnswers(endpoint, target_uri=target_uri, flow=flow)
@@ -163,6 +164,24 @@ class OutgoingSession(Session):
             raise SessionError("the INVITE is sent already")
         self.endpoint.adopt(self._key(), self)
         self._send_invite(self.prepare())
+
+    def take_up(self, via: str, remote_tags: Iterable[str]) -> None:
+        """Go on with an INVITE that an earlier process has sent with this topmost Via; nothing is sent.
+
+        Its answer is taken when it is repeated, and `cancel` works. `remote_tags` are those of the forks that
+        have answered it so far.
+        """
+        invite = self.prepare()
+        invite.headers.replace_first("Via", via)
+        self._remote_tags = list(remote_tags)
+        self.endpoint.adopt(self._key(), self)
+        self._transaction = self.endpoint.await_response(
+            invite,
+            self.flow,
+            on_response=self._take_response,
+            on_failure=self._take_failure,
+            branch=self.branch,
+        )
 
     def _send_invite(self, invite: Request) -> None:
         self._transaction = self.endpoint.send_request(

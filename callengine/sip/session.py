@@ -25,6 +25,7 @@ from callengine.sip.dialog_end import DialogEnd
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
 from callengine.sip.goodbye import say_bye, send_bye
+from callengine.sip.matching import MergeKey
 from callengine.sip.message import Request, Response
 from callengine.sip.next_hop import way_back, way_on
 from callengine.sip.server_transaction import ServerTransaction
@@ -56,6 +57,7 @@ class Session(DialogEnd):
         """Called likewise when a re-INVITE has changed flow, target or bodies, before it is answered."""
         self._acceptances: dict[int, Acceptance] = {}
         self._acks: dict[int, tuple[bytes, Flow]] = {}
+        self._answered_before: MergeKey | None = None
         self._is_leaving = False
         self._is_inviting = False
 
@@ -95,7 +97,19 @@ class Session(DialogEnd):
         finally:
             self._end("local", "bye" if is_confirmed else "unconfirmed")
 
+    def expect_again(self, cseq: int) -> None:
+        """Answer the INVITE with this number once more if it is repeated: its 200 may have been lost."""
+        dialog = self._established()
+        self._answered_before = (dialog.call_id, dialog.remote_tag or None, cseq, "INVITE")
+        self.endpoint.expect_again(self._answered_before, self._answer_again)
+
+    def _answer_again(self, transaction: ServerTransaction) -> None:
+        transaction.to_tag = self._established().local_tag
+        self._accept(transaction, self.local_body)
+
     def _release(self) -> None:
+        if self._answered_before is not None:
+            self.endpoint.expect_no_more(self._answered_before)
         for acceptance in self._acceptances.values():
             acceptance.stop()
         self._acceptances.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from callengine.errors import SessionError
+from callengine.errors import RequestTimedOut, SessionError
 from callengine.sip.client_transaction import (
     ClientKey,
     ClientTransaction,
@@ -71,8 +71,12 @@ class TransactionLayer:
         branch: str,
         on_response: Callable[[Response], None],
         on_failure: Callable[[SessionError], None],
+        is_sent: bool = False,
     ) -> ClientTransaction:
-        """Send a request whose topmost Via has `branch`. An ACK of a 2xx is none of these: just send it."""
+        """Send a request whose topmost Via has `branch`. An ACK of a 2xx is none of these: just send it.
+
+        With `is_sent` an earlier process has sent it: only what comes back is taken.
+        """
         kind = InviteClientTransaction if request.method == "INVITE" else OtherClientTransaction
         key = (branch, request.method)
         transaction = self._clients[key] = kind(
@@ -84,6 +88,7 @@ class TransactionLayer:
             on_failure=on_failure,
             on_terminated=self._forget_client,
             cancel_with=self._send_cancel,
+            is_sent=is_sent,
         )
         return transaction
 
@@ -164,7 +169,12 @@ class TransactionLayer:
         return transaction
 
     def _send_cancel(self, cancel: Request, flow: Flow, branch: str) -> None:
-        self.request(cancel, flow, branch=branch, on_response=_ignore, on_failure=_ignore)
+        def take(response: Response) -> None:
+            invite = self._clients.get((branch, "INVITE"))
+            if response.status == 481 and invite is not None:
+                invite.give_up(RequestTimedOut("the other end does not know the INVITE"))
+
+        self.request(cancel, flow, branch=branch, on_response=take, on_failure=_ignore)
 
     def _forget_client(self, transaction: ClientTransaction) -> None:
         self._clients.pop(transaction.key, None)
@@ -176,4 +186,4 @@ class TransactionLayer:
 
 
 def _ignore(_: object) -> None:
-    """Of a CANCEL's answer nothing follows: the INVITE has its own (RFC 3261 9.1)."""
+    """Nothing follows from a CANCEL that nobody answers: the INVITE gives up by itself (RFC 3261 9.1)."""

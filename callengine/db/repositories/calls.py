@@ -40,9 +40,13 @@ END = (
         hung_up_by=bindparam("hung_up_by"),
     )
 )
-LIVE = select(_calls).where(
-    _calls.c.node == bindparam("node"),
-    _calls.c.state.in_([state for state in CallState if state is not CallState.ENDED]),
+LIVE = (
+    select(_calls)
+    .where(
+        _calls.c.node == bindparam("node"),
+        _calls.c.state.in_([state for state in CallState if state is not CallState.ENDED]),
+    )
+    .order_by(_calls.c.arrived_at, _calls.c.id)
 )
 TOTALS = select(
     func.count(),
@@ -117,7 +121,7 @@ def find(connection: Connection, call_id: str) -> dict[str, Any] | None:
 
 
 def live(connection: Connection, node: str) -> list[dict[str, Any]]:
-    """The calls of a node that have no complete record."""
+    """The calls of a node that have no complete record, the first to arrive first."""
     return [dict(row) for row in connection.execute(LIVE, {"node": node}).mappings()]
 
 

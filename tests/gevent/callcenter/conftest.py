@@ -104,6 +104,12 @@ class Desk:
         """Wait until the only value of the only row is `expected`."""
         wait_until(lambda: next(iter(self.one(statement).values())) == expected, f"{statement}: {expected}")
 
+    def agent_is_free_for_another(self, phone: Phone) -> bool:
+        """Whether one more call reaches this phone, and ends well."""
+        count = len(phone.calls)
+        caller = self.phone().call("support")
+        return bool(phone.wait_for_call(count + 1).confirmed.wait(5)) and caller.hang_up()
+
     def close(self) -> None:
         """Hang everything up."""
         for phone in self.phones:

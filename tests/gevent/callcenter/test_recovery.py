@@ -1,7 +1,8 @@
-"""A service that was killed: what a later process can do from the rows alone."""
+"""A service that was killed and started again: calls go on from the rows alone."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,13 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
+import gevent
 import pytest
 
 from callengine.assembly import Parts, assemble
 from callengine.callcenter.calls import Call
 from callengine.clock import SystemClock
 from callengine.media.process import MediaProcess
-from tests.fakes.phone import just_ring
+from callengine.sip.incoming_session import IncomingSession
+from callengine.sip.outgoing_session import OutgoingSession
+from tests.fakes.phone import Phone, answer, answer_now, just_ring
 from tests.gevent.callcenter.conftest import Desk, wait_until
 
 LeaveDesk = Callable[..., Desk]
@@ -25,10 +29,13 @@ LeaveDesk = Callable[..., Desk]
 class Serving:
     """The real `callengine serve` on a desk's settings, and its media process."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, into: Serving | None = None) -> None:
+        """With `into` it takes the place of one that was killed, and is ended with it."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
         command = [sys.executable, "-m", "callengine", "serve"]
         self.process = subprocess.Popen(command, env={**environ, **desk.environ}, stderr=subprocess.DEVNULL)
+        if into is not None:
+            into.process = self.process
         wait_until(desk.answers, "the service answers")
 
     def kill(self) -> None:
@@ -42,8 +49,11 @@ class Serving:
             self.kill()
 
 
+MakeServing = Callable[..., tuple[Desk, Serving]]
+
+
 @pytest.fixture
-def serving(make_desk: LeaveDesk) -> Iterator[Callable[..., tuple[Desk, Serving]]]:
+def serving(make_desk: LeaveDesk) -> Iterator[MakeServing]:
     """Makes a desk whose call center is a process of its own."""
     with ExitStack() as started:
 
@@ -69,28 +79,33 @@ def _end_media(desk: Desk) -> None:
 
 @contextmanager
 def next_process(desk: Desk) -> Iterator[Parts]:
-    """The parts of a service that starts after the one that was killed, before it ends any call."""
+    """The parts of a service that starts after the one that was killed; nothing of it goes on yet."""
     with ExitStack() as opened:
         yield assemble(desk.settings, SystemClock(), opened)
 
 
-def call_from_rows(desk: Desk, parts: Parts) -> Call:
+def the_call(parts: Parts) -> Call:
     """The only call, made of nothing but what the database holds."""
-    call = parts.recovery.call_of(desk.one("select id from calls")["id"])
-    assert call is not None
+    (call,) = parts.recovery.calls
     return call
 
 
-def test_the_two_byes_are_built_from_the_rows(serving: Callable[..., tuple[Desk, Serving]]) -> None:
-    desk, service = serving("alice")
+def talk(desk: Desk) -> tuple[Phone, OutgoingSession, IncomingSession]:
+    """Alice's phone, the caller's session, and that of alice who talks with it."""
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
     agent = alice.wait_for_call()
     agent.confirmed.wait(5)
     desk.until("select state from calls", "connected")
+    return alice, caller, agent
+
+
+def test_the_two_byes_are_built_from_the_rows(serving: MakeServing) -> None:
+    desk, service = serving("alice")
+    _alice, caller, agent = talk(desk)
     service.kill()
     with next_process(desk) as parts:
-        call = call_from_rows(desk, parts)
+        call = the_call(parts)
         assert call.offer is not None
         assert call.offer.answered is not None
         for leg in (call.caller, call.offer.answered):
@@ -100,81 +115,179 @@ def test_the_two_byes_are_built_from_the_rows(serving: Callable[..., tuple[Desk,
         assert (session.ended_by, session.end_cause) == ("remote", "bye")
 
 
-def test_talking_is_entered_from_the_rows(serving: Callable[..., tuple[Desk, Serving]]) -> None:
+def test_nothing_is_sent_until_it_goes_on(serving: MakeServing) -> None:
     desk, service = serving("alice")
-    alice = desk.agent("alice")
-    caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(5)
-    desk.until("select state from calls", "connected")
+    _alice, caller, agent = talk(desk)
     service.kill()
     with next_process(desk) as parts:
+        gevent.sleep(0.3)
+        assert parts.base.endpoint.transaction_count() == 0
         assert len(parts.base.media.list()) == 2
-        parts.inbound.go_on(call_from_rows(desk, parts))
-        assert caller.hang_up()
-        assert alice.calls[0].ended.wait(5)
-        desk.until("select state from agents", "available")
+        assert not caller.ended.is_set()
+        assert not agent.ended.is_set()
+
+
+@pytest.mark.parametrize("by", ["caller", "agent"])
+def test_talking_goes_on_and_is_ended_from_either_side(serving: MakeServing, by: str) -> None:
+    desk, service = serving("alice")
+    alice, caller, agent = talk(desk)
+    service.kill()
+    Serving(desk, into=service)
+    gevent.sleep(0.3)
+    assert not caller.ended.is_set()
+    assert not agent.ended.is_set()
+    first, other = (caller, agent) if by == "caller" else (agent, caller)
+    assert first.hang_up()
+    assert other.ended.wait(5)
+    desk.until("select state from agents", "available")
     record = desk.one("select * from calls")
-    assert (record["disposition"], record["hung_up_by"]) == ("answered", "caller")
+    assert (record["disposition"], record["hung_up_by"]) == ("answered", by)
     assert record["talk_seconds"] == pytest.approx(record["ended_at"] - record["connected_at"], abs=0.01)
+    (told,) = desk.rows("select payload from event_log where type = 'service_recovered'")
+    assert json.loads(told["payload"])["calls"] == 1
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+    assert desk.agent_is_free_for_another(alice)
 
 
-def test_waiting_is_entered_from_the_rows(serving: Callable[..., tuple[Desk, Serving]]) -> None:
+def test_a_bye_that_nobody_heard_is_answered_when_it_is_repeated(serving: MakeServing) -> None:
+    desk, service = serving("alice")
+    _alice, caller, agent = talk(desk)
+    service.kill()
+    leaving = gevent.spawn(caller.hang_up)
+    gevent.sleep(0.3)
+    Serving(desk, into=service)
+    assert leaving.get(timeout=10)
+    assert agent.ended.wait(5)
+    desk.until("select hung_up_by from calls", "caller")
+
+
+def test_callers_are_back_in_line_in_their_order(serving: MakeServing) -> None:
+    desk, service = serving("alice")
+    callers = [desk.phone().call("support") for _ in range(3)]
+    before = desk.rows(PLACES)
+    service.kill()
+    Serving(desk, into=service)
+    assert desk.rows(PLACES) == before
+    alice = desk.agent("alice")
+    for number, caller in enumerate(callers, 1):
+        agent = alice.wait_for_call(number)
+        agent.confirmed.wait(5)
+        served = desk.rows("select entry_id from offers order by offered_at")
+        assert [row["entry_id"] for row in served] == [row["id"] for row in before[:number]]
+        caller.hang_up()
+    desk.until("select count(*) from calls where disposition = 'answered'", 3)
+
+
+PLACES = "select id, state, first_arrived_at, expires_at from queue_entries order by first_arrived_at"
+
+
+def test_a_caller_who_left_meanwhile_is_abandoned(serving: MakeServing) -> None:
     desk, service = serving("alice")
     caller = desk.phone().call("support")
-    arrived = desk.one("select first_arrived_at as at from queue_entries")["at"]
     service.kill()
-    with next_process(desk) as parts:
-        parts.inbound.go_on(call_from_rows(desk, parts))
-        alice = desk.agent("alice")
-        alice.wait_for_call().confirmed.wait(5)
-        assert caller.hang_up()
-        desk.until("select state from agents", "available")
-    entry = desk.one("select * from queue_entries")
-    assert (entry["state"], entry["first_arrived_at"]) == ("connected", arrived)
-
-
-def test_a_start_ends_what_the_run_before_has_left(serving: Callable[..., tuple[Desk, Serving]]) -> None:
-    desk, service = serving("alice")
-    alice = desk.agent("alice")
-    talking, waiting = (desk.phone().call("support") for _ in range(2))
-    agent = alice.wait_for_call()
-    agent.confirmed.wait(5)
-    desk.until("select count(*) from calls where state = 'connected'", 1)
-    service.kill()
-    again = Serving(desk)
-    for session in (talking, waiting, agent):
-        assert session.ended.wait(5)
-        assert session.ended_by == "remote"
-    desk.until("select count(*) from legs where state <> 'ended'", 0)
-    desk.until("select state from agents", "available")
-    causes = desk.rows("select disposition, cause, hung_up_by from calls")
-    assert [tuple(row.values()) for row in causes] == [("failed", "service_restarted", "system")] * 2
+    leaving = gevent.spawn(caller.hang_up)
+    gevent.sleep(0.3)
+    Serving(desk, into=service)
+    assert leaving.get(timeout=10)
+    desk.until("select disposition from calls", "abandoned")
     assert desk.one("select depth from queues")["depth"] == 0
-    later = desk.phone().call("support")
-    alice.wait_for_call(2).confirmed.wait(5)
-    later.hang_up()
-    again.close()
 
 
-def test_a_start_frees_the_agent_whose_phone_rang(serving: Callable[..., tuple[Desk, Serving]]) -> None:
+def test_a_phone_that_rings_rings_on_and_can_be_answered(serving: MakeServing) -> None:
     desk, service = serving("alice")
     alice = desk.agent("alice", script=just_ring)
     caller = desk.phone().call("support")
-    alice.wait_for_call()
+    ringing = alice.wait_for_call()
     desk.until("select state from agents", "reserved")
     service.kill()
-    again = Serving(desk)
-    assert caller.ended.wait(5)
+    Serving(desk, into=service)
+    gevent.sleep(0.3)
+    assert not ringing.ended.is_set()
+    answer_now(ringing)
+    assert ringing.confirmed.wait(5)
+    desk.until("select state from calls", "connected")
+    assert len(alice.calls) == 1
+    assert caller.hang_up()
+    assert ringing.ended.wait(5)
+    desk.until("select state from agents", "available")
+
+
+def test_a_phone_that_answered_meanwhile_is_joined(serving: MakeServing) -> None:
+    desk, service = serving("alice")
+    alice = desk.agent("alice", script=just_ring)
+    caller = desk.phone().call("support")
+    ringing = alice.wait_for_call()
+    desk.until("select state from agents", "reserved")
+    service.kill()
+    answer_now(ringing)
+    gevent.sleep(0.3)
+    Serving(desk, into=service)
+    assert ringing.confirmed.wait(8)
+    desk.until("select state from calls", "connected")
+    assert caller.hang_up()
+    assert ringing.ended.wait(5)
+
+
+def test_a_phone_that_refused_meanwhile_costs_the_caller_no_place(serving: MakeServing) -> None:
+    desk, service = serving("alice")
+    alice = desk.agent("alice", script=just_ring)
+    caller = desk.phone().call("support")
+    ringing = alice.wait_for_call()
+    desk.until("select state from agents", "reserved")
+    service.kill()
+    ringing.reject(486)
+    alice.script = answer
+    Serving(desk, into=service)
+    assert alice.wait_for_call(2).confirmed.wait(8)
+    assert caller.hang_up()
+    states = desk.rows("select state from offers order by offered_at")
+    assert states[0]["state"] == "busy"
+
+
+def test_a_caller_who_gives_up_while_the_phone_rings_stops_it(serving: MakeServing) -> None:
+    desk, service = serving("alice")
+    alice = desk.agent("alice", script=just_ring)
+    caller = desk.phone().call("support")
+    ringing = alice.wait_for_call()
+    desk.until("select state from agents", "reserved")
+    service.kill()
+    leaving = gevent.spawn(caller.hang_up)
+    gevent.sleep(0.3)
+    Serving(desk, into=service)
+    assert leaving.get(timeout=10)
+    assert ringing.ended.wait(5)
+    assert ringing.end_cause == "cancelled"
+    desk.until("select state from agents", "available")
+    desk.until("select disposition from calls", "abandoned")
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+
+
+def test_a_bye_that_was_due_is_sent(serving: MakeServing) -> None:
+    desk, service = serving("alice", GENERAL__BYE_RACE_DELAY_MS="2000")
+    _alice, caller, agent = talk(desk)
+    caller.hang_up()
+    desk.until("select state from calls", "ended")
+    assert not agent.ended.is_set()
+    service.kill()
+    Serving(desk, into=service)
+    assert agent.ended.wait(5)
     desk.until("select state from agents", "available")
     desk.until("select count(*) from legs where state <> 'ended'", 0)
-    assert desk.one("select load from agents")["load"] == 0
-    assert desk.one("select state from offers")["state"] == "withdrawn"
-    again.close()
 
 
-def test_a_stop_is_not_held_up_by_a_phone_that_confirms_nothing(
-    serving: Callable[..., tuple[Desk, Serving]],
-) -> None:
+def test_a_wrap_up_is_granted_although_the_bye_came_late(serving: MakeServing) -> None:
+    slow = {"GENERAL__BYE_RACE_DELAY_MS": "2000", "QUEUES__SUPPORT__WRAP_UP_SECONDS": "60"}
+    desk, service = serving("alice", **slow)
+    _alice, caller, agent = talk(desk)
+    caller.hang_up()
+    desk.until("select state from calls", "ended")
+    service.kill()
+    Serving(desk, into=service)
+    assert agent.ended.wait(5)
+    desk.until("select state from agents", "wrap_up")
+
+
+def test_a_stop_is_not_held_up_by_a_phone_that_confirms_nothing(serving: MakeServing) -> None:
     desk, service = serving("alice", GENERAL__DRAIN_SECONDS="0")
     caller = desk.phone().dial("support")
     assert caller.final.wait(5)

@@ -1,0 +1,38 @@
+"""The statements on what belongs to one node: who its present process is, and when it was last heard of."""
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.engine import Connection
+
+from callengine.db.base import table_of
+from callengine.db.models import Call, Leg, LoggedEvent, QueueEntry
+from callengine.db.transaction import Transaction
+from callengine.vocabulary import CallState, EntryState, LegState
+
+_calls = table_of(Call)
+_legs = table_of(Leg)
+_entries = table_of(QueueEntry)
+_log = table_of(LoggedEvent)
+
+TAKE_OVER = tuple(
+    update(table)
+    .where(table.c.node == bindparam("node_name"), table.c.state.in_(alive))
+    .values(incarnation=bindparam("life"))
+    for table, alive in (
+        (_calls, [state for state in CallState if state is not CallState.ENDED]),
+        (_legs, [state for state in LegState if state is not LegState.ENDED]),
+        (_entries, [EntryState.WAITING, EntryState.OFFERED]),
+    )
+)
+LAST_EVENT = select(_log.c.at).where(_log.c.number == select(func.max(_log.c.number)).scalar_subquery())
+
+
+def take_over(tx: Transaction, *, node: str, incarnation: str) -> None:
+    """Everything of the node that is alive belongs to this process from now on."""
+    for statement in TAKE_OVER:
+        tx.change(statement, {"node_name": node, "life": incarnation})
+
+
+def last_event_at(connection: Connection) -> float | None:
+    """When the last event was committed, in seconds since the epoch; None if there is none."""
+    at: float | None = connection.execute(LAST_EVENT).scalar_one_or_none()
+    return at
