@@ -166,8 +166,8 @@ class End:
         headers.update({name.replace("_", "-"): value for name, value in changes.items()})
         return Request(method, "sip:support@example.com", Headers(headers.items()))
 
-    def ask(self, request: Request, target: End) -> Asked:
-        """Send a request and take note of what comes of it."""
+    def ask(self, request: Request, target: End, *, is_sent: bool = False) -> Asked:
+        """Send a request, unless an earlier process has, and take note of what comes of it."""
         responses: list[Response] = []
         failures: list[SessionError] = []
         transaction = self.layer.request(
@@ -176,6 +176,7 @@ class End:
             branch=request.via.branch or "",
             on_response=responses.append,
             on_failure=failures.append,
+            is_sent=is_sent,
         )
         return Asked(transaction, responses, failures)
 

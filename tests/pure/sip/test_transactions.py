@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from callengine.errors import SessionError
 from callengine.sip.flow import Flow
 from callengine.sip.message import parse
 from callengine.sip.server_transaction import ServerTransaction
@@ -410,3 +411,32 @@ def test_a_response_with_more_than_our_via_is_for_somebody_else() -> None:
     wire.run(0.1)
     assert asked.statuses == []
     assert alice.counts.stray_responses == 1
+
+
+def test_an_invite_of_an_earlier_process_is_not_sent_and_its_repeated_answer_taken() -> None:
+    wire, alice, bob = _pair()
+    bob.on_request = lambda transaction: transaction.answer(180)
+    invite = alice.request("INVITE")
+    alice.ask(invite, bob)
+    wire.run(1.0)
+    alice.layer.give_up_all(SessionError("killed"))
+    bob.served[0].answer(486)
+    wire.run(1.0)
+    asked = alice.ask(invite, bob, is_sent=True)
+    wire.run(5.0)
+    assert wire.words.count("INVITE") == 1
+    assert asked.statuses == [486]
+    assert wire.words[-1] == "ACK"
+    _ends(wire)
+
+
+def test_a_cancel_of_what_the_other_end_does_not_know_ends_at_once() -> None:
+    wire, alice, bob = _pair()
+    asked = alice.ask(alice.request("INVITE"), bob, is_sent=True)
+    wire.run(1.0)
+    assert wire.words == []
+    asked.transaction.cancel()
+    wire.run(1.0)
+    assert wire.words == ["CANCEL", "481 CANCEL"]
+    assert [type(failure).__name__ for failure in asked.failures] == ["RequestTimedOut"]
+    _ends(wire)
