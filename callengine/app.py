@@ -194,6 +194,7 @@ class CallCenter:
             "ports_in_use": media.ports_in_use,
             "transactions": parts.base.endpoint.transaction_count(),
             "dialogs": parts.base.endpoint.dialog_count(),
+            "connections": parts.base.endpoint.connection_count(),
             "retransmissions": parts.base.endpoint.counts.retransmissions_sent,
             "media_pid": parts.base.media_process.pid if parts.base.media_process else None,
             "version": __version__,
@@ -261,9 +262,15 @@ class CallCenter:
             logger.info(", ".join(f"{name} {value}" for name, value in summary.items()))
 
     def _tell_where(self) -> None:
-        sip, api = self._require_parts().base.endpoint.local_address, self.settings.api
+        endpoint, api = self._require_parts().base.endpoint, self.settings.api
+        transports = " and ".join(endpoint.transports)
         logger.info(
-            "callengine {} serves: SIP on udp {}:{}, HTTP on {}:{}", __version__, *sip, api.host, api.port
+            "callengine {} serves: SIP on {} {}:{}, HTTP on {}:{}",
+            __version__,
+            transports,
+            *endpoint.local_address,
+            api.host,
+            api.port,
         )
 
 

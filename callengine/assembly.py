@@ -36,6 +36,7 @@ from callengine.foundation import Foundation, MediaMaker, lay_foundation
 from callengine.media.engine import EngineTotals
 from callengine.sip.auth import NonceBook
 from callengine.sip.registrar import Registrar
+from callengine.sip.transport.switch import AddressTaken
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,6 @@ def _take_requests(base: Foundation, presence: Presence, inbound: Inbound, opene
     base.endpoint.on("INVITE", inbound.arrive)
     try:
         base.endpoint.start()
-    except OSError as error:
-        where = f"{settings.sip.host}:{settings.sip.port}"
-        raise CallCenterError(f"sip.host, sip.port: udp {where} cannot be had: {error.strerror}") from None
+    except AddressTaken as error:
+        raise CallCenterError(f"sip.host, sip.port: {error}") from None
     opened.callback(base.endpoint.stop)

@@ -27,6 +27,7 @@ from callengine.media.engine import EventSink, MediaEngine
 from callengine.media.process import MediaProcess
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.timer_driver import TimerDriver
+from callengine.sip.transport.connection import StreamLimits
 
 NODE = "main"
 """The name of this node in the rows that belong to it, and towards its media process."""
@@ -145,11 +146,18 @@ def _media_environment(settings: Settings) -> dict[str, str]:
 
 
 def _make_endpoint(settings: Settings, clock: Clock) -> Endpoint:
+    sip = settings.sip
     return Endpoint(
-        host=settings.sip.host,
-        port=settings.sip.port,
-        advertised_host=settings.sip.advertised_host,
+        host=sip.host,
+        port=sip.port,
+        advertised_host=sip.advertised_host,
         user_agent=f"callengine/{__version__}",
         clock=clock,
-        pool_size=settings.sip.pool_size,
+        pool_size=sip.pool_size,
+        transports=("udp", "tcp") if sip.enable_tcp else ("udp",),
+        stream_limits=StreamLimits(
+            connections=sip.max_connections,
+            idle=sip.idle_timeout_seconds,
+            message=sip.message_timeout_seconds,
+        ),
     )

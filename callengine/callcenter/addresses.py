@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from callengine.sip.address import Address
 from callengine.sip.message import Request
+from callengine.sip.next_hop import over
 from callengine.sip.uri import Uri
 
 _WITHHELD = frozenset(["anonymous", "unavailable", "unknown"])
@@ -25,10 +26,9 @@ class Addresses:
     media_host: str
     """The address in our session descriptions."""
 
-    @property
-    def contact(self) -> str:
-        """The URI in our Contact headers."""
-        return str(Uri("sip", self.service, None, self.sip_host, self.sip_port))
+    def contact(self, transport: str) -> str:
+        """The URI in our Contact headers of a dialog over this transport."""
+        return over(str(Uri("sip", self.service, None, self.sip_host, self.sip_port)), transport)
 
     def agent(self, name: str) -> Address:
         """An agent's address of record, for To."""

@@ -54,7 +54,8 @@ class Legs:
         if invite.content_type != SDP or not invite.body:
             raise NotAcceptable("an INVITE without a session description is not served")
         offer = SessionDescription.parse(invite.body)
-        session = IncomingSession(transaction, self._endpoint, contact=self._addresses.contact)
+        contact = self._addresses.contact(transaction.source.transport)
+        session = IncomingSession(transaction, self._endpoint, contact=contact)
         answer, agreement = self._answer_to(offer, _ANY_PORT, randbits(31), 1)
         leg_id = new_id()
         port = self._media.open(leg_id, remote=remote_media(agreement), play=MUSIC)
@@ -86,13 +87,14 @@ class Legs:
             session_id=randbits(31),
             version=1,
         )
+        flow = self._endpoint.way(binding.flow, binding.contact)
         session = OutgoingSession(
             self._endpoint,
             target_uri=binding.contact,
-            flow=binding.flow,
+            flow=flow,
             from_=str(self._addresses.towards_agent(call.caller_number, call.caller_name)),
             to=str(self._addresses.agent(agent_name)),
-            contact=self._addresses.contact,
+            contact=self._addresses.contact(flow.transport),
             body=offer.serialise(),
         )
         session.prepare()

@@ -58,7 +58,7 @@ class Leftovers:
 
 
 class Recovery:
-    """Takes up what is stored under `owner`'s node; `contact` is our URI in the dialogs that go on."""
+    """Takes up what is stored under `owner`'s node; `contact` gives our URI in dialogs over a transport."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Recovery:
         committer: Committer,
         endpoint: Endpoint,
         media: MediaEngine,
-        contact: str,
+        contact: Callable[[str], str],
         roster: Roster,
         queues: Queues,
         clearing: Clearing,
@@ -123,7 +123,7 @@ class Recovery:
         tx.add_event(EventType.SERVICE_RECOVERED, calls=live, legs=up, seconds_without_events=outage)
 
     def _leg_of(self, row: Row) -> Leg:
-        leg = leg_of(row, self._endpoint, self._contact)
+        leg = leg_of(row, self._endpoint, self._contact(row["transport"]))
         if leg.agreement is not None:
             self._listen_for_offers(leg)
         return leg

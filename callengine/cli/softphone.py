@@ -50,7 +50,11 @@ _SECONDS = click.FloatRange(0, 86400)
     "--port", type=click.IntRange(0, 65535), default=0, help="The phone's own port; default: a free one."
 )
 @click.option(
-    "--transport", type=click.Choice(["udp"]), default="udp", show_default=True, help="How SIP travels."
+    "--transport",
+    type=click.Choice(["udp", "tcp"]),
+    default="udp",
+    show_default=True,
+    help="How SIP travels.",
 )
 @click.option(
     "--codecs", type=_CODECS, default="PCMU,PCMA", show_default=True, help="What it speaks, best first."
@@ -98,8 +102,18 @@ def command(name: str, **chosen: Any) -> None:
 
 
 def _options(name: str, domain: str, server: tuple[str, int], chosen: dict[str, Any]) -> options.PhoneOptions:
-    """The options as the phone wants them; the transport is what the phone speaks anyway."""
-    same = ("password", "port", "codecs", "answer_after", "reject", "hang_up_after", "hold_after", "call")
+    """The options as the phone wants them."""
+    same = (
+        "password",
+        "port",
+        "transport",
+        "codecs",
+        "answer_after",
+        "reject",
+        "hang_up_after",
+        "hold_after",
+        "call",
+    )
     return options.PhoneOptions(
         name=name,
         domain=domain,

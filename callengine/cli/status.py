@@ -31,7 +31,11 @@ def _text(document: Mapping[str, Any]) -> str:
         ("agents", _counts(document["agents"])),
         ("queues", _counts({name: queue["waiting"] for name, queue in document["queues"].items()})),
         ("legs", f"{document['legs']}, {document['ports_in_use']} media ports in use"),
-        ("sip", f"{document['transactions']} transactions, {document['dialogs']} dialogs"),
+        (
+            "sip",
+            f"{document['transactions']} transactions, {document['dialogs']} dialogs, "
+            f"{document['connections']} connections",
+        ),
     ]
     rows += [
         (f"greenlets in {process}", _counts(counts)) for process, counts in document["greenlets"].items()

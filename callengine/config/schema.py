@@ -127,7 +127,36 @@ class Sip:
     host: Annotated[
         str, Setting(Address(), "The address on which SIP is received.", same_as="general.local_ip")
     ]
-    port: Annotated[int, Setting(_PORT, "The UDP port for SIP; general.port is another name for it.", 5060)]
+    port: Annotated[
+        int, Setting(_PORT, "The port for SIP, UDP and TCP; general.port is another name for it.", 5060)
+    ]
+    enable_tcp: Annotated[bool, Setting(Switch(), "Whether SIP is spoken over TCP too, beside UDP.", True)]
+    max_connections: Annotated[
+        int,
+        Setting(
+            Whole(1, 100000),
+            "How many TCP connections are accepted at the same time; one more is closed at once.",
+            2000,
+        ),
+    ]
+    idle_timeout_seconds: Annotated[
+        float,
+        Setting(
+            _SECONDS,
+            "A TCP connection on which nothing has come for so long, no keep-alive either, is closed.",
+            300,
+            "seconds",
+        ),
+    ]
+    message_timeout_seconds: Annotated[
+        float,
+        Setting(
+            _SECONDS,
+            "A TCP connection on which a message was begun and is not complete after so long is closed.",
+            10,
+            "seconds",
+        ),
+    ]
     pool_size: Annotated[
         int,
         Setting(

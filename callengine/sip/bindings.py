@@ -78,6 +78,8 @@ class RegistrationLimits:
     min_expires: int = 60
     default_expires: int = 3600
     max_expires: int = 7200
+    max_connected_expires: int = 60
+    """For a phone on a connection: after a restart of ours it can be rung only once it registers again."""
     max_contacts: int = 10
 
 
@@ -194,7 +196,8 @@ class _Work:
         if 0 < wish < min(self._limits.min_expires, _AN_HOUR):
             header = ("Min-Expires", str(self._limits.min_expires))
             raise RegistrationRefused("the interval is too brief", status=423, headers=(header,))
-        return min(wish, self._limits.max_expires)
+        most = self._limits.max_expires
+        return min(wish, self._limits.max_connected_expires if self._source.is_reliable else most)
 
     def _binding(self, contact: Address, expires: int) -> Binding:
         return Binding(
@@ -214,15 +217,15 @@ class _Work:
 def way_to(contact: Uri, *, via_host: str, source: Flow) -> Flow:
     """Where to send what is for a phone that registered `contact` from `source`.
 
-    To its Contact, as RFC 3261 wants. But a phone behind a NAT names the address that it believes to have,
-    in Contact and Via alike: then back to where its REGISTER came from (RFC 3581 is the same idea), and so
-    too for a name, which says nothing of the way back.
+    Over a connection: back over the connection. Else to its Contact, as RFC 3261 wants. But a phone behind a
+    NAT names the address that it believes to have, in Contact and Via alike: then back to where its REGISTER
+    came from (RFC 3581 is the same idea), and so too for a name, which says nothing of the way back.
     """
     try:
         ip_address(contact.host)
     except ValueError:
         return source
-    if contact.host != source.host and contact.host == via_host:
+    if source.is_reliable or (contact.host != source.host and contact.host == via_host):
         return source
     return Flow(source.transport, contact.host, contact.port or _SIP_PORT)
 

@@ -106,6 +106,10 @@ class ClientTransaction(StateMachine):
             self._cancel_headers = tuple(headers)
             self._send_due_cancel()
 
+    def note_lost(self) -> None:
+        """The connection over which the request went is gone, or could not be had."""
+        self._feed(Input.TRANSPORT_ERROR)
+
     def give_up(self, error: SessionError) -> None:
         """Forget the request, and if it was still pending let it fail with this error."""
         was_pending = self.is_pending

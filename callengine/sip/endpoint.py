@@ -16,7 +16,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from gevent import socket
@@ -26,26 +26,29 @@ from loguru import logger
 from callengine.clock import Clock, SystemClock
 from callengine.errors import BadMessage, SessionError
 from callengine.sip.acceptance import Acceptance
+from callengine.sip.client_transaction import Unreachable
 from callengine.sip.counts import SipCounts
 from callengine.sip.flow import Flow
 from callengine.sip.grammar import format_host
 from callengine.sip.identifiers import new_branch
 from callengine.sip.matching import MergeKey
 from callengine.sip.message import Request, Response, is_keepalive, parse
+from callengine.sip.next_hop import over
 from callengine.sip.reception import DialogKey, DialogOwner, Handler, Reception
 from callengine.sip.screening import Screening
 from callengine.sip.stateless import stateless_refusal
 from callengine.sip.timer_driver import TimerDriver
 from callengine.sip.timers import Timers
 from callengine.sip.transactions import ClientTransaction, ServerTransaction, TransactionLayer
-from callengine.sip.transport.udp import UdpTransport
+from callengine.sip.transport.connection import StreamLimits
+from callengine.sip.transport.switch import Switch
 from callengine.sip.uri import Uri
 
 _RFC3261_PORT = 5060
 
 
 class Endpoint:
-    """One SIP user agent core over UDP.
+    """One SIP user agent core, over UDP, TCP or both, at one address.
 
     New INVITE and REGISTER run in a pool of `pool_size` workers; when all are taken the answer is 503 at
     once. Everything else is dealt with by the greenlet that receives. `advertised_host` and `advertised_port`
@@ -63,7 +66,10 @@ class Endpoint:
         timers: Timers | None = None,
         clock: Clock | None = None,
         pool_size: int = 200,
+        transports: Sequence[str] = ("udp",),
+        stream_limits: StreamLimits | None = None,
     ) -> None:
+        """`transports` are "udp" and "tcp", the first of them for what names none."""
         self.clock = clock or SystemClock()
         self.timers = timers or Timers()
         self.user_agent = user_agent
@@ -72,7 +78,15 @@ class Endpoint:
         self._is_running = False
         self._reception = Reception(pool_size=pool_size, user_agent=user_agent, counts=self.counts)
         self._driver = TimerDriver(self.clock.monotonic)
-        self._transport = UdpTransport(host, port, on_datagram=self._receive)
+        self._switch = Switch(
+            transports,
+            host,
+            port,
+            on_message=self._receive,
+            on_broken=self._refuse_bad,
+            on_lost=self._note_lost,
+            limits=stream_limits,
+        )
         self._layer = TransactionLayer(
             send=self.send,
             timers=self.timers,
@@ -87,8 +101,8 @@ class Endpoint:
     # Life
 
     def start(self) -> None:
-        """Bind and begin. Raises OSError when the address cannot be had."""
-        self._transport.start()
+        """Bind and begin. Raises `AddressTaken` when an address cannot be had."""
+        self._switch.start()
         self._driver.start()
         self._is_running = True
 
@@ -98,7 +112,7 @@ class Endpoint:
         Hanging up comes before.
         """
         self._is_running = False
-        self._transport.close()
+        self._switch.close()
         self._reception.abandon_all()
         self._layer.give_up_all(SessionError("the endpoint has stopped"))
         self._driver.stop()
@@ -114,8 +128,12 @@ class Endpoint:
 
     @property
     def send_failures(self) -> int:
-        """Datagrams that the network did not take."""
-        return self._transport.send_failures
+        """Messages that the network did not take."""
+        return self._switch.send_failures
+
+    def connection_count(self) -> int:
+        """TCP connections that are open or being opened."""
+        return self._switch.connection_count()
 
     def transaction_count(self) -> int:
         """Transactions, those included which only wait for stray repetitions."""
@@ -137,8 +155,13 @@ class Endpoint:
 
     @property
     def local_address(self) -> tuple[str, int]:
-        """What the socket is bound to."""
-        return self._transport.local_address
+        """What the socket of the first transport is bound to."""
+        return self._switch.local_address
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """The names of its transports."""
+        return self._switch.names
 
     @property
     def advertised(self) -> tuple[str, int]:
@@ -152,25 +175,35 @@ class Endpoint:
         return self._reception.screening
 
     def contact(self, user: str | None = None) -> str:
-        """A SIP URI by which this endpoint is reached."""
+        """A SIP URI by which this endpoint is reached, over its first transport."""
         host, port = self.advertised
-        return f"sip:{user + '@' if user else ''}{format_host(host)}:{port}"
+        uri = f"sip:{user + '@' if user else ''}{format_host(host)}:{port}"
+        return over(uri, self._switch.first)
 
     # Sending
 
     def add_via(self, request: Request, flow: Flow, branch: str | None = None) -> str:
         """Put our Via on top of a request that goes over `flow`; returns its branch."""
         branch = branch or new_branch()
-        host, port = self.advertised
-        sent_by = f"{format_host(host)}:{port}"
-        request.headers.insert_first(
-            "Via", f"SIP/2.0/{flow.transport.upper()} {sent_by};branch={branch};rport"
-        )
+        request.headers.insert_first("Via", self.via(flow, branch))
         return branch
+
+    def via(self, flow: Flow, branch: str) -> str:
+        """The value of our Via in a request that goes over `flow`."""
+        host, port = self.advertised
+        return f"SIP/2.0/{flow.transport.upper()} {format_host(host)}:{port};branch={branch};rport"
 
     def send(self, wire: bytes, flow: Flow) -> bool:
         """Give bytes to the network, without waiting; False when they cannot go there at all."""
-        return self._transport.send(wire, flow.host, flow.port)
+        return self._switch.send(wire, flow)
+
+    def way(self, flow: Flow, uri: str | Uri) -> Flow:
+        """`flow`, or if it was a connection that is gone the way to `uri`, which says where to connect."""
+        return self._switch.way(flow, uri)
+
+    def way_for(self, request: Request, flow: Flow) -> Flow:
+        """`flow`, or TCP to the same address for a request too large for a datagram (RFC 3261 18.1.1)."""
+        return self._switch.way_for(request, flow)
 
     def send_request(
         self,
@@ -184,9 +217,12 @@ class Endpoint:
         """Send a request by a transaction of its own, and go on; see `client_transaction`.
 
         The Via is added unless `branch` names one that `add_via` has put there. The callbacks must not wait.
+        A request without a Via that is too large for a datagram goes over TCP if that can be had.
         """
         if not self._is_running:
             raise SessionError("the endpoint does not run")
+        if branch is None and (way := self.way_for(request, flow)) != flow:
+            return self._send_large(request, way, flow, on_response, on_failure)
         return self._layer.request(
             request,
             flow,
@@ -194,6 +230,27 @@ class Endpoint:
             on_response=on_response,
             on_failure=on_failure,
         )
+
+    def _send_large(
+        self,
+        request: Request,
+        way: Flow,
+        otherwise: Flow,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[SessionError], None],
+    ) -> ClientTransaction:
+        def fall_back(error: SessionError) -> None:
+            if not isinstance(error, Unreachable) or not self._is_running:
+                on_failure(error)
+                return
+            branch = new_branch()
+            request.headers.replace_first("Via", self.via(otherwise, branch))
+            self.send_request(
+                request, otherwise, on_response=on_response, on_failure=on_failure, branch=branch
+            )
+
+        branch = self.add_via(request, way)
+        return self.send_request(request, way, on_response=on_response, on_failure=fall_back, branch=branch)
 
     def await_response(
         self,
@@ -243,15 +300,18 @@ class Endpoint:
         that we lack.
         """
         target = Uri.parse(uri) if isinstance(uri, str) else uri
-        if target.scheme != "sip" or (target.parameter("transport") or "udp").lower() != "udp":
-            raise SessionError(f"{target} is not to be reached over UDP")
+        transport = (target.parameter("transport") or self._switch.first).lower()
+        if target.scheme != "sip" or transport not in self._switch.names:
+            raise SessionError(
+                f"{target} is not to be reached over {' or '.join(self._switch.names).upper()}"
+            )
         family = socket.AF_INET6 if ":" in self.local_address[0] else socket.AF_INET
         try:
             found = socket.getaddrinfo(target.host, target.port or _RFC3261_PORT, family, socket.SOCK_DGRAM)
         except (OSError, UnicodeError) as error:
             raise SessionError(f"the host {target.host} is not found") from error
         host, port = found[0][4][:2]
-        return Flow("udp", str(host), int(port))
+        return Flow(transport, str(host), int(port))
 
     # Dialogs
 
@@ -274,6 +334,10 @@ class Endpoint:
     def answer_options(self, transaction: ServerTransaction) -> None:
         """Tell what we are able to do (RFC 3261 11.2)."""
         self._reception.answer_options(transaction)
+
+    def _note_lost(self, flow: Flow) -> None:
+        if self._is_running:
+            self._layer.note_lost(flow)
 
     # Receiving
 

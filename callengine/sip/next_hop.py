@@ -13,22 +13,33 @@ _DEFAULT_PORT = 5060
 
 
 def flow_to(uri: Uri, *, otherwise: Flow) -> Flow:
-    """The way to a URI with a numeric address; a host name is not looked up here: `otherwise`."""
+    """The way to a URI with a numeric address; a host name is not looked up here: `otherwise`.
+
+    Without a `transport` parameter it is that of `otherwise`.
+    """
     try:
         ipaddress.ip_address(uri.host)
     except ValueError:
         return otherwise
-    return Flow(otherwise.transport, uri.host, uri.port or _DEFAULT_PORT)
+    transport = (uri.parameter("transport") or otherwise.transport).lower()
+    return Flow(transport, uri.host, uri.port or _DEFAULT_PORT)
+
+
+def over(uri: str, transport: str) -> str:
+    """A URI of ours, by which we are reached over this transport."""
+    return uri if transport == "udp" else f"{uri};transport={transport}"
 
 
 def way_back(request: Request, source: Flow, dialog: Dialog) -> Flow:
     """The way of our requests in the dialog of a request that came from `source`.
 
     Who sent it directly and asks for symmetric responses (`rport`) may sit behind a NAT, where its Contact
-    leads nowhere: back to the source. Anybody else is reached by route set and Contact (RFC 3261 12.2.1.1).
+    leads nowhere: back to the source. So too over a connection, which is the way back by itself. Anybody else
+    is reached by route set and Contact (RFC 3261 12.2.1.1).
     """
     lines = request.headers.get_all("via")
-    if len(lines) == 1 and "," not in lines[0] and request.via.wants_rport:
+    is_direct = len(lines) == 1 and "," not in lines[0]
+    if is_direct and (request.via.wants_rport or source.is_reliable):
         return source
     return flow_to(dialog.next_hop, otherwise=source)
 
@@ -41,6 +52,7 @@ def way_on(dialog: Dialog, *, known_uri: str, known: Flow) -> Flow:
     """
     hop = dialog.next_hop
     before = Uri.parse(known_uri)
-    if (hop.host, hop.port) == (before.host, before.port):
+    is_connection = known.is_reliable and not dialog.facts().route_set
+    if is_connection or (hop.host, hop.port) == (before.host, before.port):
         return known
     return flow_to(hop, otherwise=known)

@@ -105,6 +105,8 @@ class OutgoingSession(Session):
         self._remote_tags: list[str] = []
         self._late = LateAnswers(endpoint, target_uri=target_uri, flow=flow)
         self._last_status: int | None = None
+        self._datagram_flow = flow
+        """The way that was asked for, when the INVITE was too large for it."""
         self._is_inviting = True
 
     # Before anything is sent
@@ -123,6 +125,8 @@ class OutgoingSession(Session):
                 *self._more_headers,
             ]
             self.invite = Request("INVITE", self.target_uri, Headers(lines), self.local_body)
+            self._datagram_flow = self.flow
+            self.flow = self.endpoint.way_for(self.invite, self.flow)
             self.endpoint.add_via(self.invite, self.flow, self.branch)
         return self.invite
 
@@ -274,8 +278,16 @@ class OutgoingSession(Session):
             self._close(408, str(error), by="local", cause="cancelled")
         elif isinstance(error, RequestTimedOut):
             self._close(408, str(error), by="timeout", cause="no_answer")
+        elif self.flow != self._datagram_flow and self.invite is not None:
+            self._send_as_datagram(self.invite)
         else:
             self._close(error.sip_status, str(error), by="remote", cause="unreachable")
+
+    def _send_as_datagram(self, invite: Request) -> None:
+        """The phone takes no TCP connection, so a large INVITE goes by UDP after all (RFC 3261 18.1.1)."""
+        self.flow = self._datagram_flow
+        invite.headers.replace_first("Via", self.endpoint.via(self.flow, self.branch))
+        self._send_invite(invite)
 
     def _answer_challenge(self, response: Response) -> bool:
         """Send the INVITE once more with credentials (RFC 3261 22.2); False if that is not possible."""

@@ -72,7 +72,9 @@ class Registrar:
         self._store = store
         self._clock = clock
         self._domains = None if domains is None else frozenset(domain.lower() for domain in domains)
-        self._limits = RegistrationLimits(min_expires, default_expires, max_expires, max_contacts)
+        self._limits = RegistrationLimits(
+            min_expires, default_expires, max_expires, max_contacts=max_contacts
+        )
         self._turns: WeakValueDictionary[str, BoundedSemaphore] = WeakValueDictionary()
         self._authenticator = credentials and Authenticator(
             realm=realm, credentials=credentials, nonce_book=nonce_book, clock=clock, algorithms=algorithms

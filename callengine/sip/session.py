@@ -88,7 +88,7 @@ class Session(DialogEnd):
             is_confirmed = say_bye(
                 self.endpoint,
                 self._established(),
-                lambda: self.flow,
+                self._way,
                 ended=self.ended,
                 reason=reason,
                 timeout=timeout,
@@ -151,9 +151,14 @@ class Session(DialogEnd):
             if response.status >= 200 and not outcome.ready():
                 outcome.set(response)
 
-        self.endpoint.send_request(invite, self.flow, on_response=take, on_failure=outcome.set_exception)
+        self.endpoint.send_request(invite, self._way(), on_response=take, on_failure=outcome.set_exception)
         self.wait(outcome)
         return cast(Response, outcome.get())
+
+    def _way(self) -> Flow:
+        """The way of our next request: a connection that is gone is opened anew to where the target says."""
+        self.flow = self.endpoint.way(self.flow, self._established().next_hop)
+        return self.flow
 
     def _describe(self, body: bytes) -> HeaderLines:
         """The headers that go with an INVITE of ours, or with the 2xx to one of theirs."""
@@ -174,7 +179,7 @@ class Session(DialogEnd):
             ack = self._established().ack_for(cseq)
             for name, value in headers:
                 ack.headers.add(name, value)
-            self.endpoint.add_via(ack, self.flow)
+            self.endpoint.add_via(ack, self._way())
             self._acks[cseq] = ack.serialise(), self.flow
         self.endpoint.send(*self._acks[cseq])
 
@@ -256,7 +261,7 @@ class Session(DialogEnd):
     def _give_up(self) -> None:
         """Nobody has ACKed for 64*T1: BYE, and the session is over (RFC 3261 13.3.1.4)."""
         if not self.ended.is_set():
-            send_bye(self.endpoint, self._established(), self.flow)
+            send_bye(self.endpoint, self._established(), self._way())
             self._end("timeout", "no_ack")
 
 

@@ -99,6 +99,12 @@ class TransactionLayer:
         else:
             self._receive_request(message, flow)
 
+    def note_lost(self, flow: Flow) -> None:
+        """A connection is gone: requests over it of which nothing was heard yet fail (RFC 3261 17.1.4)."""
+        for client in list(self._clients.values()):
+            if client.flow == flow:
+                client.note_lost()
+
     def give_up_all(self, error: SessionError) -> None:
         """Fail every pending request of ours with this error, and forget all transactions."""
         for client in list(self._clients.values()):

@@ -35,6 +35,8 @@ class PhoneOptions:
     """None: it does not register."""
     port: int = 0
     """Its own SIP port, 0: any free one."""
+    transport: str = "udp"
+    """How SIP travels: "udp" or "tcp"."""
     codecs: tuple[str, ...] = g711.CODECS
     """What it offers and takes, best first."""
     answer_after: float = 0.0

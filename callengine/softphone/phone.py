@@ -57,7 +57,11 @@ class Phone:
     def _run(self) -> int:
         host = own_address(self._options.server)
         endpoint = Endpoint(
-            host=host, port=self._options.port, user_agent="callengine softphone", clock=self._clock
+            host=host,
+            port=self._options.port,
+            user_agent="callengine softphone",
+            clock=self._clock,
+            transports=(self._options.transport,),
         )
         around = Surroundings(self._options, endpoint, self._printer, self._clock, host, self._stopping)
         endpoint.on("INVITE", lambda transaction: self._take(around, transaction))

@@ -23,19 +23,24 @@ module g711.so
 module aufile.so
 module_app account.so
 """
-_ACCOUNT = "<sip:{name}@{server}>;auth_user={name};auth_pass={password};answermode=auto;regint=600\n"
+_ACCOUNT = (
+    "<sip:{name}@{server};transport={transport}>;"
+    "auth_user={name};auth_pass={password};answermode=auto;regint=600\n"
+)
 
 
 class Baresip:
     """A running baresip with a configuration of its own; use it in a `with` block, which ends it."""
 
-    def __init__(self, directory: Path, name: str, *, server: str, password: str, tone: int) -> None:
+    def __init__(
+        self, directory: Path, name: str, *, server: str, password: str, tone: int, transport: str = "udp"
+    ) -> None:
         """`tone` is what it plays into its call, in Hz, for a minute."""
         directory.mkdir(parents=True)
         first, last = free_udp_range(20)
         config = _CONFIG.format(port=free_udp_port(), first=first, last=last, directory=directory)
         (directory / "config").write_text(config, encoding="ascii")
-        account = _ACCOUNT.format(name=name, server=server, password=password)
+        account = _ACCOUNT.format(name=name, server=server, password=password, transport=transport)
         (directory / "accounts").write_text(account, encoding="ascii")
         _write_tone(directory / "tone.wav", tone)
         self._log = directory / "baresip.log"

@@ -21,6 +21,14 @@ def free_tcp_port(host: str = "127.0.0.1") -> int:
     return _free_port(socket.SOCK_STREAM, host)
 
 
+def free_sip_port(host: str = "127.0.0.1") -> int:
+    """A port that was free a moment ago for UDP and TCP alike."""
+    while True:
+        port = free_tcp_port(host)
+        if _is_free(port, host):
+            return port
+
+
 def free_udp_range(size: int, host: str = "127.0.0.1") -> tuple[int, int]:
     """First and last of `size` neighbouring UDP ports, the first one even, below the ephemeral range."""
     for first in range(16384, 32768 - size, size + size % 2):

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.ports import free_tcp_port, free_udp_port, free_udp_range
+from tests.e2e.ports import free_sip_port, free_tcp_port, free_udp_range
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "e2e-secret"
@@ -43,7 +43,7 @@ class Service:
         """`settings` are further variables without their prefix, such as `QUEUES__SUPPORT__CAPACITY`."""
         self.directory = directory
         self.agents = agents
-        self.sip_port = free_udp_port()
+        self.sip_port = free_sip_port()
         self.api_port = free_tcp_port()
         self.database = directory / "call_center.db"
         self.log = directory / "callengine.log"

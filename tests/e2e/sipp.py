@@ -85,8 +85,12 @@ class Sipp:
         calls: int | None = None,
         talk_milliseconds: int = 0,
         at_once: int = 10,
+        transport: str = "udp",
     ) -> None:
-        """`scenario` None is SIPp's built-in client; `callers` are the injected rows, one call each."""
+        """`scenario` None is SIPp's built-in client; `callers` are the injected rows, one call each.
+
+        Over TCP all calls share one connection.
+        """
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         command = ["sipp", server, "-s", service, "-i", "127.0.0.1", "-p", str(free_udp_port())]
@@ -95,6 +99,7 @@ class Sipp:
         command += ["-d", str(talk_milliseconds), "-trace_stat", "-stf", "statistics.csv", "-fd", "1"]
         command += ["-trace_shortmsg", "-shortmessage_file", "messages.log"]
         command += ["-trace_err", "-error_file", "errors.log"]
+        command += ["-t", "t1" if transport == "tcp" else "u1"]
         command += ["-sn", "uac"] if scenario is None else ["-sf", str(SCENARIOS / scenario)]
         if callers:
             rows = "".join(f"{caller.number};{caller.media_port}\n" for caller in callers)

@@ -21,11 +21,17 @@ SWITCH = 0.3
 pytestmark = pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed")
 
 
-def test_baresip_is_an_agent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_baresip_is_an_agent(tmp_path: Path, transport: str) -> None:
     with (
         Service(tmp_path / "service", agents=["bill"]) as service,
         Baresip(
-            tmp_path / "baresip", "bill", server=service.server, password=PASSWORD, tone=AGENT_TONE
+            tmp_path / "baresip",
+            "bill",
+            server=service.server,
+            password=PASSWORD,
+            tone=AGENT_TONE,
+            transport=transport,
         ) as phone,
         RtpPeers([CALLER_TONE]) as caller,
     ):

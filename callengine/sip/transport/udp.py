@@ -43,9 +43,9 @@ class UdpTransport:
         """The host and port that it is bound to; before `start` what was asked for."""
         return self._address
 
-    def start(self) -> None:
-        """Bind, and begin to receive. Raises OSError, for an address that is taken above all."""
-        host, port = self._address
+    def start(self, port: int = 0) -> None:
+        """Bind, to `port` if any would do, and begin to receive. Raises OSError for a taken address."""
+        host, port = self._address[0], self._address[1] or port
         family = plain_socket.AF_INET6 if ":" in host else plain_socket.AF_INET
         sock = socket.socket(family, plain_socket.SOCK_DGRAM)
         try:
@@ -68,6 +68,10 @@ class UdpTransport:
         except (OSError, UnicodeError, OverflowError) as error:
             self.send_failures += 1
             return isinstance(error, OSError) and error.errno in _FULL
+        return True
+
+    def reaches(self, host: str, port: int) -> bool:  # noqa: ARG002 - the transport's signature
+        """Always: nothing is set up for a datagram."""
         return True
 
     def close(self) -> None:

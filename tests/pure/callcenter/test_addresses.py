@@ -38,5 +38,6 @@ def test_an_agent_sees_the_caller_or_the_call_center() -> None:
 
 
 def test_where_we_are_reached() -> None:
-    assert ADDRESSES.contact == "sip:support@192.0.2.1:5070"
+    assert ADDRESSES.contact("udp") == "sip:support@192.0.2.1:5070"
+    assert ADDRESSES.contact("tcp") == "sip:support@192.0.2.1:5070;transport=tcp"
     assert str(ADDRESSES.agent("alice")) == "<sip:alice@example.com>"

@@ -244,3 +244,11 @@ def test_address_of_record_is_user_and_domain_alone() -> None:
 )
 def test_the_way_to_a_phone(contact: str, via_host: str, flow: Flow) -> None:
     assert way_to(Uri.parse(contact), via_host=via_host, source=SOURCE) == flow
+
+
+def test_a_phone_on_a_connection_is_reached_over_it_and_granted_a_minute() -> None:
+    source = Flow("tcp", "192.0.2.7", 40001)
+    request = _register("<sip:alice@192.0.2.7:5060;transport=tcp>;expires=3600")
+    (binding,) = change_bindings([], request, source=source, now=NOW, limits=LIMITS).added
+    assert binding.flow == source
+    assert binding.expires_at - binding.registered_at == 60
