@@ -6,7 +6,6 @@ import gc
 import signal
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -16,11 +15,11 @@ from gevent.lock import BoundedSemaphore
 from loguru import logger
 
 from callengine import __version__, ending, greenlets, log
-from callengine.api import control
-from callengine.api.server import Door, make_app, serve
+from callengine.api.server import Door, make_app
 from callengine.assembly import Parts, assemble, begin
 from callengine.clock import Clock, SystemClock
 from callengine.config import Settings, load
+from callengine.doors import open_doors, take_control_socket
 from callengine.errors import CallCenterError, MediaError
 from callengine.events.bus import EventHandler
 from callengine.events.types import EventType
@@ -108,6 +107,15 @@ class CallCenter:
             seconds = self.settings.general.drain_seconds if seconds is None else seconds
             self._draining = greenlets.spawn("drain", self._drain, self._parts, seconds)
 
+    def _drain_for(self, seconds: float | None, by: str) -> dict[str, Any]:
+        """Drain because somebody wants it; what goes on until when."""
+        parts = self._require_parts()
+        logger.info("{} wants the service to end", by)
+        parts.base.committer.commit(lambda tx: tx.add_event(EventType.SERVICE_DRAINING, by=by))
+        seconds = self.settings.general.drain_seconds if seconds is None else seconds
+        self.drain_soon(seconds)
+        return {"calls": len(parts.people.live.going_on()), "seconds": seconds}
+
     def _drain(self, parts: Parts, seconds: float) -> None:
         try:
             ending.drain(parts, seconds, self._hurry)
@@ -138,7 +146,7 @@ class CallCenter:
         Raises `CallCenterError` that says what is in the way.
         """
         with ExitStack() as opened:
-            control_socket = self._open_control_socket(opened)
+            control_socket = take_control_socket(self.settings, opened)
             parts = assemble(self.settings, self._clock, opened, self._make_media)
             for handler, types in self._subscriptions:
                 parts.base.bus.subscribe(handler, types)
@@ -216,14 +224,6 @@ class CallCenter:
             return [f"media: {error}"]
         return []
 
-    def _open_control_socket(self, opened: ExitStack) -> socket.socket:
-        """First of all: a second service finds it taken, before it touches anything of the first."""
-        path = Path(self.settings.general.control_socket)
-        listener = control.listen(path)
-        opened.callback(path.unlink, missing_ok=True)
-        opened.callback(listener.close)
-        return listener
-
     def _open_doors(self, parts: Parts, control_socket: socket.socket, opened: ExitStack) -> None:
         """The HTTP listener, the control socket and the line with the present figures."""
         readings = Readings(
@@ -233,27 +233,17 @@ class CallCenter:
             media=parts.media_totals,
             hub_blocked_seconds=lambda: self._watchdog.blocked_seconds,
         )
-        app = make_app(Door(status=self.statistics, unready=self._unready, metrics=Metrics(readings).text))
-        for listener in (self._listen(), control_socket):
-            opened.callback(serve(listener, app).stop)
+        door = Door(
+            administration=parts.administration,
+            status=self.statistics,
+            drain=self._drain_for,
+            unready=self._unready,
+            metrics=Metrics(readings).text,
+        )
+        open_doors(self.settings, make_app(door), control_socket, opened)
         if self.settings.log.statistics_interval_seconds:
             line = greenlets.spawn("statistics", self._log_statistics)
             opened.callback(line.kill)
-
-    def _listen(self) -> socket.socket:
-        api = self.settings.api
-        family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((api.host, api.port))
-            listener.listen(64)
-        except OSError as error:
-            listener.close()
-            raise CallCenterError(
-                f"api.host, api.port: {api.host}:{api.port} cannot be had: {error.strerror}"
-            ) from None
-        return listener
 
     def _log_statistics(self) -> None:
         while True:

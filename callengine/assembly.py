@@ -9,6 +9,7 @@ from secrets import token_bytes
 from sqlalchemy import Engine
 
 from callengine.callcenter.addresses import Addresses
+from callengine.callcenter.administration import Administration
 from callengine.callcenter.bridge import Bridge
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.clearing import Clearing
@@ -38,6 +39,8 @@ from callengine.sip.auth import NonceBook
 from callengine.sip.registrar import Registrar
 from callengine.sip.transport.switch import AddressTaken
 
+_OF_AGENTS = (EventType.AGENT_STATE_CHANGED, EventType.AGENT_ADDED, EventType.AGENT_REMOVED)
+
 
 @dataclass(frozen=True)
 class People:
@@ -61,6 +64,7 @@ class Parts:
     inbound: Inbound
     clearing: Clearing
     recovery: Recovery
+    administration: Administration
 
     def media_totals(self) -> EngineTotals:
         """The media side's figures; all zero while it does not answer."""
@@ -86,7 +90,14 @@ def assemble(
     inbound, clearing, recovery = _make_stories(base, people)
     recovery.take_up()
     _take_requests(base, people.presence, inbound, opened)
-    return Parts(base, people, inbound, clearing, recovery)
+    administration = Administration(
+        engine=base.engine,
+        committer=base.committer,
+        clock=clock,
+        realm=settings.general.registrar_domain,
+        live=people.live,
+    )
+    return Parts(base, people, inbound, clearing, recovery, administration)
 
 
 def begin(parts: Parts, opened: ExitStack) -> int:
@@ -114,12 +125,13 @@ def _gather_people(base: Foundation) -> People:
         live=live, queues=lines, roster=roster, clock=base.clock, answered=answered, waited_seconds=waited
     )
     wrap_up = WrapUp(roster=roster, committer=base.committer, timers=base.timers, clock=base.clock)
-    base.bus.subscribe(roster.apply, [EventType.AGENT_STATE_CHANGED])
+    base.bus.subscribe(roster.apply, _OF_AGENTS)
     base.bus.subscribe(wrap_up.note, [EventType.AGENT_STATE_CHANGED])
     base.bus.subscribe(statistics.count)
     wrap_up.take_up(base.engine)
     presence = Presence(engine=base.engine, committer=base.committer, timers=base.timers, clock=base.clock)
     presence.load([agent.name for agent in roster])
+    base.bus.subscribe(presence.follow, _OF_AGENTS)
     sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
     dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
     numbers = Numbers(destinations_of(base.settings))

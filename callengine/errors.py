@@ -8,7 +8,9 @@
     ├── NotFound
     │   ├── AgentNotFound
     │   ├── QueueNotFound
+    │   ├── CallNotFound
     │   └── NumberNotFound     nobody is reached under the dialled number
+    ├── BadRequest             a command, or a request to the API, says what is not allowed
     ├── AgentExists
     ├── QueueFull
     ├── Overloaded             no worker or no port is free
@@ -85,8 +87,19 @@ class QueueNotFound(NotFound):
     """There is no queue of that name."""
 
 
+class CallNotFound(NotFound):
+    """There is no call of that id, or more than one whose id begins so."""
+
+
 class NumberNotFound(NotFound):
     """Nobody is reached under the dialled number."""
+
+
+class BadRequest(CallCenterError):
+    """A command, or a request to the API, says what is not allowed."""
+
+    sip_status = 400
+    http_status = 400
 
 
 class AgentExists(CallCenterError):

@@ -56,20 +56,25 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask(path: Path, resource: str, *, timeout: float = 10.0) -> Any:
-    """GET a JSON resource of the running service; raises `NotRunning` or `CallCenterError`."""
+def ask(path: Path, resource: str, *, method: str = "GET", body: object = None, timeout: float = 10.0) -> Any:
+    """The JSON answer of the running service; raises `NotRunning`, or `CallCenterError` with its refusal.
+
+    `body` is sent as JSON.
+    """
     connection = _Connection(path, timeout)
     try:
-        connection.request("GET", resource)
+        content = None if body is None else json.dumps(body)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        connection.request(method, resource, content, headers)
         answer = connection.getresponse()
-        content = json.loads(answer.read())
+        said = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotRunning(f"no service answers on {path}: {error}") from None
     finally:
         connection.close()
     if answer.status != 200:
-        raise CallCenterError(str(content.get("message", answer.reason)))
-    return content
+        raise CallCenterError(str(said.get("message", answer.reason)))
+    return said
 
 
 def refuse_while_running(path: Path, what: str) -> None:

@@ -11,6 +11,12 @@ from gevent.pywsgi import WSGIServer
 from loguru import logger
 from werkzeug.exceptions import HTTPException
 
+from callengine.api.agents import make_agents
+from callengine.api.calls import make_calls
+from callengine.api.peers import PeerHandler
+from callengine.api.queues import make_queues
+from callengine.api.service import Drain, make_service
+from callengine.callcenter.administration import Administration
 from callengine.errors import CallCenterError
 from callengine.metrics import CONTENT_TYPE
 
@@ -19,7 +25,9 @@ from callengine.metrics import CONTENT_TYPE
 class Door:
     """What the API may ask of the service."""
 
+    administration: Administration
     status: Callable[[], Mapping[str, Any]]
+    drain: Drain
     unready: Callable[[], list[str]]
     """Why the service cannot take calls at this moment; empty when it can."""
     metrics: Callable[[], bytes]
@@ -42,10 +50,13 @@ def make_app(door: Door) -> Flask:
     def metrics() -> Response:
         return Response(door.metrics(), content_type=CONTENT_TYPE)
 
-    @app.get("/api/v1/status")
-    def status() -> Response:
-        return jsonify(door.status())
-
+    for routes in (
+        make_service(door.status, door.drain),
+        make_agents(door.administration),
+        make_queues(door.administration),
+        make_calls(door.administration),
+    ):
+        app.register_blueprint(routes)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CallCenterError, _own_error)
     app.register_error_handler(Exception, _unexpected)
@@ -54,7 +65,7 @@ def make_app(door: Door) -> Flask:
 
 def serve(listener: Any, app: Flask) -> WSGIServer:
     """Begin to serve the application on a bound socket; stop it with `.stop()`."""
-    server: WSGIServer = WSGIServer(listener, app, log=None, error_log=_ErrorLog())  # type: ignore[call-overload]
+    server: WSGIServer = WSGIServer(listener, app, log=None, error_log=_ErrorLog(), handler_class=PeerHandler)  # type: ignore[call-overload]
     server.start()
     return server
 

@@ -9,6 +9,10 @@ An agent that un-registers or whose registration lapses goes offline at once, bu
 call: then its state follows when the claim is released. What releases a claim is therefore one of several
 inputs, chosen by `released`, since the next state depends on what is left.
 
+A pause keeps an agent that is free, or in wrap-up, from being offered calls until it is resumed; another
+phone that registers does not end it, going offline does. Who has an offer or a call cannot be paused, and who
+is offline needs no pause.
+
 A pair that is not in the table is refused: nothing changes, and the transaction that tried is undone. This
 table is the only place that knows what follows what; `docs/states.md` draws its picture from it.
 """
@@ -31,6 +35,8 @@ class AgentInput(StrEnum):
     RELEASED_TO_WRAP_UP = "released_to_wrap_up"
     RELEASED_UNREACHABLE = "released_unreachable"
     WRAP_UP_ENDED = "wrap_up_ended"
+    PAUSED = "paused"
+    RESUMED = "resumed"
 
 
 _S, _I = AgentState, AgentInput
@@ -44,6 +50,8 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.SIGNED_ON: _S.AVAILABLE,
         _I.SIGNED_OFF: _S.OFFLINE,
         _I.CLAIMED: _S.RESERVED,
+        _I.PAUSED: _S.PAUSED,
+        _I.RESUMED: _S.AVAILABLE,
     },
     _S.RESERVED: {
         _I.SIGNED_ON: _S.RESERVED,
@@ -68,6 +76,13 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.SIGNED_ON: _S.WRAP_UP,
         _I.SIGNED_OFF: _S.OFFLINE,
         _I.WRAP_UP_ENDED: _S.AVAILABLE,
+        _I.PAUSED: _S.PAUSED,
+    },
+    _S.PAUSED: {
+        _I.SIGNED_ON: _S.PAUSED,
+        _I.SIGNED_OFF: _S.OFFLINE,
+        _I.PAUSED: _S.PAUSED,
+        _I.RESUMED: _S.AVAILABLE,
     },
 }
 

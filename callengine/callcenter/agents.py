@@ -1,10 +1,10 @@
 """The one changer of agents' states and loads: each change is checked, stored and told in one transaction."""
 
-from callengine.callcenter.agent_states import AgentInput, next_state, released
+from callengine.callcenter.agent_states import TRANSITIONS, AgentInput, next_state, released
 from callengine.db.repositories import agent_states
 from callengine.db.repositories.agent_states import AgentStanding
 from callengine.db.transaction import Transaction
-from callengine.errors import GuardFailed
+from callengine.errors import GuardFailed, NotAllowed
 from callengine.events.types import EventType
 from callengine.vocabulary import AgentState
 
@@ -79,6 +79,30 @@ def end_wrap_up_if_due(tx: Transaction, agent_id: int, *, by: float, cause: str)
     return True
 
 
+def pause(tx: Transaction, agent_id: int, *, reason: str, by: str) -> None:
+    """Offer the agent no calls until it is resumed, or paused for another reason.
+
+    Raises `NotAllowed` while it is offline or has an offer or a call.
+    """
+    agent = agent_states.read_for_change(tx, agent_id)
+    _refuse_unless_possible(agent, AgentInput.PAUSED)
+    _change(tx, agent, AgentInput.PAUSED, cause="operator", pause_reason=reason, by=by)
+
+
+def resume(tx: Transaction, agent_id: int, *, by: str) -> None:
+    """End a pause; nothing changes for an agent that is available. Raises `NotAllowed` in any other state."""
+    agent = agent_states.read_for_change(tx, agent_id)
+    _refuse_unless_possible(agent, AgentInput.RESUMED)
+    _change(tx, agent, AgentInput.RESUMED, cause="operator", by=by)
+
+
+def _refuse_unless_possible(agent: AgentStanding, wanted: AgentInput) -> None:
+    """What somebody asks for is refused by name; only what happens by itself is a guard that failed."""
+    if wanted not in TRANSITIONS[agent.state]:
+        allowed = ", ".join(state for state, row in TRANSITIONS.items() if wanted in row)
+        raise NotAllowed(f"agent {agent.name} is {agent.state} and cannot be {wanted}; allowed: {allowed}")
+
+
 def _change(
     tx: Transaction,
     old: AgentStanding,
@@ -89,14 +113,23 @@ def _change(
     load: int | None = None,
     wrap_up_until: float | None = None,
     free_since: float | None = None,
+    pause_reason: str | None = None,
+    by: str | None = None,
 ) -> None:
     state = next_state(old.state, happening)
     load = old.load if load is None else load
-    if state is old.state and load == old.load:
+    reason = (pause_reason or old.pause_reason) if state is AgentState.PAUSED else None
+    if (state, load, reason) == (old.state, old.load, old.pause_reason):
         return
     available_since = _available_since(old, state, free_since or tx.now)
     agent_states.write(
-        tx, old, state=state, load=load, available_since=available_since, wrap_up_until=wrap_up_until
+        tx,
+        old,
+        state=state,
+        load=load,
+        available_since=available_since,
+        wrap_up_until=wrap_up_until,
+        pause_reason=reason,
     )
     tx.add_event(
         EventType.AGENT_STATE_CHANGED,
@@ -108,6 +141,8 @@ def _change(
         load=load,
         available_since=available_since,
         wrap_up_until=wrap_up_until,
+        pause_reason=reason,
+        by=by,
     )
 
 

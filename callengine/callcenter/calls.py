@@ -86,6 +86,8 @@ class Call:
     offer: Offer | None = None
     """The offer that an agent has answered."""
     connected_at: float | None = None
+    told_to_end: str | None = None
+    """Why somebody other than its phones has it ended; the cause in its record."""
     is_over: bool = False
     """Its record is complete; what is left of it is being cleared."""
 
@@ -123,6 +125,11 @@ class Calls:
     def remove(self, call: Call) -> None:
         """The call is over and its phones are quiet."""
         self._live.pop(call.id, None)
+
+    def find(self, call_id: str) -> Call | None:
+        """The call with this id, unless it is over."""
+        call = self._live.get(call_id)
+        return None if call is None or call.is_over else call
 
     def __iter__(self) -> Iterator[Call]:
         """All of them, those included whose phones are still being hung up."""

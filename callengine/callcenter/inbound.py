@@ -7,6 +7,7 @@ story is a phase in a module of its own, and each can also be entered by a call 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from gevent.event import Event
@@ -136,7 +137,7 @@ class Inbound:
         with call_context(call.id):
             outcome = Outcome(Disposition.FAILED, "internal_error", Party.SYSTEM)
             try:
-                outcome = self._live_through(call)
+                outcome = _as_told(call, self._live_through(call))
             finally:
                 self._clearing.end(call, outcome)
 
@@ -244,6 +245,13 @@ def _entry_row(call: Call, owner: Owner) -> dict[str, object]:
         "joined_at": entry.joined_at,
         "expires_at": entry.gives_up_at,
     }
+
+
+def _as_told(call: Call, outcome: Outcome) -> Outcome:
+    """Who ends a call from outside gives the cause, unless a phone was faster."""
+    if call.told_to_end is None or outcome.hung_up_by is not Party.SYSTEM:
+        return outcome
+    return replace(outcome, cause=call.told_to_end)
 
 
 def _given_up(call: Call) -> Outcome:

@@ -21,7 +21,7 @@ from callengine.db.repositories import bindings as rows
 from callengine.db.repositories.bindings import BindingRecord
 from callengine.db.transaction import Transaction
 from callengine.errors import AgentNotFound
-from callengine.events.types import EventType
+from callengine.events.types import Event, EventType
 from callengine.sip.bindings import Binding, BindingChange
 from callengine.sip.flow import Flow
 from callengine.sip.timer_driver import TimerDriver
@@ -51,6 +51,14 @@ class Presence:
             for name in names:
                 self._keep(name, rows.bindings_of(connection, name, now))
 
+    def follow(self, event: Event) -> None:
+        """Take over what an event says: an agent is added or removed."""
+        name = event.agent or ""
+        if event.type is EventType.AGENT_ADDED:
+            self._bindings.setdefault(name, ())
+        elif event.type is EventType.AGENT_REMOVED and self._bindings.pop(name, None) is not None:
+            self._cancel_alarm(name)
+
     def secrets_of(self, name: str) -> Mapping[str, str] | None:
         """The agent's HA1 by algorithm, or None: what the registrar checks a digest against."""
         with reading(self._engine) as connection:
@@ -70,20 +78,24 @@ class Presence:
     def apply(self, user: str, change: BindingChange) -> None:
         """For the registrar: store a change; raises `AgentNotFound`."""
         stored = self._committer.commit(partial(_store, user, change))
-        self._keep(user, stored)
+        if user in self._bindings:  # else the agent was removed meanwhile
+            self._keep(user, stored)
 
     def _keep(self, name: str, records: Sequence[BindingRecord]) -> None:
         self._bindings[name] = tuple(_binding(record) for record in records)
         self._set_alarm(name)
 
     def _set_alarm(self, name: str) -> None:
-        alarm = self._alarms.pop(name, None)
-        if alarm is not None:
-            self._timers.queue.cancel(alarm)
+        self._cancel_alarm(name)
         if self._bindings[name]:
             first = min(binding.expires_at for binding in self._bindings[name])
             due = self._clock.monotonic() + first - self._clock.now() + _LATE
             self._alarms[name] = self._timers.queue.schedule(due, partial(self._look_for_lapsed, name))
+
+    def _cancel_alarm(self, name: str) -> None:
+        alarm = self._alarms.pop(name, None)
+        if alarm is not None:
+            self._timers.queue.cancel(alarm)
 
     def _look_for_lapsed(self, name: str) -> None:
         """Never waits: the timers' greenlet calls it."""

@@ -10,7 +10,7 @@ from operator import attrgetter
 from callengine.callcenter.agent_states import CLAIMABLE
 from callengine.callcenter.routing import Candidate
 from callengine.errors import AgentNotFound
-from callengine.events.types import Event
+from callengine.events.types import Event, EventType
 from callengine.vocabulary import AgentState
 
 _agent_id = attrgetter("agent_id")
@@ -74,7 +74,34 @@ class Roster:
         return self._free.get(queue_id, ())
 
     def apply(self, event: Event) -> None:
-        """Take over what an `agent_state_changed` event says."""
+        """Take over what an event says: an agent is added, removed, or in another state."""
+        if event.type is EventType.AGENT_ADDED:
+            self._add(event)
+        elif event.type is EventType.AGENT_REMOVED:
+            self._remove(event)
+        elif event.type is EventType.AGENT_STATE_CHANGED:
+            self._change(event)
+
+    def _add(self, event: Event) -> None:
+        agent = Agent(
+            id=event.payload["agent_id"],
+            name=event.agent or "",
+            max_concurrent_calls=event.payload["max_concurrent_calls"],
+            queue_ids=tuple(event.payload["queue_ids"]),
+            state=AgentState.OFFLINE,
+            load=0,
+            available_since=event.at,
+        )
+        self._by_name[agent.name] = self._by_id[agent.id] = agent
+
+    def _remove(self, event: Event) -> None:
+        agent = self._by_name.pop(event.agent or "", None)
+        if agent is not None:
+            del self._by_id[agent.id]
+            if agent.candidate is not None:
+                self._take_out(agent, agent.candidate)
+
+    def _change(self, event: Event) -> None:
         agent = self._by_name.get(event.agent or "")
         if agent is None:
             return

@@ -1,4 +1,5 @@
-"""The command `callengine`: every module beside this one is a subcommand of the module's name.
+"""The command `callengine`: every module beside this one is a subcommand of the module's name, unless that
+begins with an underscore.
 
 Such a module has `command`, a click command or group, and a first line "`callengine NAME`: purpose."; it is
 imported only when it is called, so that each starts quickly. Exit codes: 0 good, 1 failed, 2 wrong use.
@@ -21,7 +22,8 @@ class Subcommands(click.Group):
     """A group whose commands are the modules of this package."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
-        return sorted(module.name for module in pkgutil.iter_modules(__path__))
+        names = (module.name for module in pkgutil.iter_modules(__path__))
+        return sorted(name for name in names if not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):

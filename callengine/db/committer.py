@@ -134,6 +134,11 @@ class Committer:
         """How many units wait to be taken into a group."""
         return len(self._waiting)
 
+    @property
+    def engine(self) -> Engine:
+        """The database that it writes to."""
+        return self._engine
+
     def start(self) -> None:
         """Begin to commit what is and will be handed over."""
         self._draining = self._stopped = False

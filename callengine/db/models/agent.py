@@ -12,7 +12,8 @@ class Agent(Base):
 
     The secret is stored only as HA1 (RFC 7616 3.4.2: the hash of `name:realm:password`), in hexadecimal,
     one for each digest algorithm; it binds to `realm`. `load` counts offers and calls together; a claim
-    raises it under the guard `load < max_concurrent_calls`.
+    raises it under the guard `load < max_concurrent_calls`. Who was removed keeps the row, with `removed_at`
+    and without a usable secret, since calls and offers refer to it; added again, it is the same agent.
     """
 
     __tablename__ = "agents"
@@ -37,3 +38,4 @@ class Agent(Base):
     wrap_up_until: Mapped[float | None]
     pause_reason: Mapped[str | None]
     created_at: Mapped[float]
+    removed_at: Mapped[float | None]

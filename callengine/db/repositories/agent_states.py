@@ -22,6 +22,7 @@ READ = (
         _agents.c.max_concurrent_calls,
         _agents.c.available_since,
         _agents.c.wrap_up_until,
+        _agents.c.pause_reason,
     )
     .where(_agents.c.id == bindparam("agent_key"))
     .with_for_update()
@@ -39,6 +40,7 @@ WRITE = (
         state_since=bindparam("since"),
         available_since=bindparam("free_since"),
         wrap_up_until=bindparam("until"),
+        pause_reason=bindparam("reason"),
     )
 )
 HAS_BINDING = (
@@ -59,6 +61,7 @@ class AgentStanding:
     max_concurrent_calls: int
     available_since: float | None
     wrap_up_until: float | None
+    pause_reason: str | None
 
 
 def read_for_change(tx: Transaction, agent_id: int) -> AgentStanding:
@@ -66,8 +69,8 @@ def read_for_change(tx: Transaction, agent_id: int) -> AgentStanding:
     rows = tx.fetch(READ, {"agent_key": agent_id})
     if not rows:
         raise AgentNotFound(f"there is no agent with the key {agent_id}")
-    key, name, state, load, capacity, available_since, wrap_up_until = rows[0]
-    return AgentStanding(key, name, AgentState(state), load, capacity, available_since, wrap_up_until)
+    key, name, state, *rest = rows[0]
+    return AgentStanding(key, name, AgentState(state), *rest)
 
 
 def write(
@@ -78,6 +81,7 @@ def write(
     load: int,
     available_since: float | None,
     wrap_up_until: float | None,
+    pause_reason: str | None,
 ) -> None:
     """Write the new standing, now; raises `GuardFailed` if the row is not as `old` says."""
     tx.guard(
@@ -91,6 +95,7 @@ def write(
             "since": tx.now,
             "free_since": available_since,
             "until": wrap_up_until,
+            "reason": pause_reason,
         },
         what=f"agent {old.name} is no longer {old.state}",
     )

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from callengine.db.base import table_of
-from callengine.db.models import Agent, AgentSkill, Membership, Queue, Skill
+from callengine.db.models import Agent, AgentSkill, Binding, Membership, Queue, Skill
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.transaction import Transaction
-from callengine.errors import AgentExists, QueueNotFound
+from callengine.errors import AgentExists, AgentNotFound, QueueNotFound
 from callengine.events.types import EventType
 from callengine.vocabulary import AgentState
 
@@ -21,12 +21,12 @@ _memberships = table_of(Membership)
 _skills = table_of(Skill)
 _agent_skills = table_of(AgentSkill)
 
+_is_there = (_agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.removed_at.is_(None))
+
 CREDENTIALS = select(_agents.c.ha1_md5, _agents.c.ha1_sha256).where(
-    _agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.name == bindparam("agent_name")
+    *_is_there, _agents.c.name == bindparam("agent_name")
 )
-FIND_ID = select(_agents.c.id).where(
-    _agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.name == bindparam("agent_name")
-)
+FIND_ID = select(_agents.c.id).where(*_is_there, _agents.c.name == bindparam("agent_name"))
 ALL_AGENTS = (
     select(
         _agents.c.id,
@@ -39,7 +39,7 @@ ALL_AGENTS = (
         _agents.c.wrap_up_until,
         _agents.c.pause_reason,
     )
-    .where(_agents.c.tenant_id == DEFAULT_TENANT_ID)
+    .where(*_is_there)
     .order_by(_agents.c.name)
 )
 ALL_MEMBERSHIPS = (
@@ -50,7 +50,11 @@ ALL_MEMBERSHIPS = (
 ALL_SKILLS = select(_agent_skills.c.agent_id, _skills.c.name, _agent_skills.c.level).join_from(
     _agent_skills, _skills
 )
-REALMS = select(_agents.c.realm).distinct()
+REALMS = select(_agents.c.realm).where(_agents.c.removed_at.is_(None)).distinct()
+
+
+NO_SECRET = ""
+"""Stands for the secret of an agent that was removed; no digest matches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +93,60 @@ def add_agent(
     queues: Sequence[str] = (),
     skills: Mapping[str, int] | None = None,
     max_concurrent_calls: int = 1,
+    by: str | None = None,
 ) -> int:
     """Add an agent, a member of `queues` (names), with `skills` (levels 1 to 10); its id.
 
-    `ha1` holds the digest secrets for `realm` in hexadecimal, under "MD5" and "SHA-256". Raises AgentExists,
-    QueueNotFound, and DatabaseError for a level or number that a CHECK refuses.
+    `ha1` holds the digest secrets for `realm` in hexadecimal, under "MD5" and "SHA-256"; `by` is who wants
+    it. One who was removed is the same agent again. Raises AgentExists, QueueNotFound, and DatabaseError for
+    a level or number that a CHECK refuses.
     """
-    if tx.fetch(FIND_ID, {"agent_name": name}):
-        raise AgentExists(f"there is an agent {name!r} already")
     with tx.orm() as session:
-        agent = Agent(
-            tenant_id=DEFAULT_TENANT_ID,
-            name=name,
-            ha1_md5=ha1["MD5"],
-            ha1_sha256=ha1["SHA-256"],
-            realm=realm,
-            max_concurrent_calls=max_concurrent_calls,
-            state_since=tx.now,
-            created_at=tx.now,
-        )
-        session.add(agent)
+        agent = _new_or_removed(session, name, tx.now)
+        agent.ha1_md5, agent.ha1_sha256, agent.realm = ha1["MD5"], ha1["SHA-256"], realm
+        agent.max_concurrent_calls = max_concurrent_calls
+        agent.removed_at = None
         session.flush()
-        _join_queues(session, agent.id, queues)
+        queue_ids = _join_queues(session, agent.id, queues)
         _give_skills(session, agent.id, skills or {})
         agent_id = agent.id
-    tx.add_event(EventType.AGENT_ADDED, agent=name, queues=list(queues), skills=dict(skills or {}))
+    tx.add_event(
+        EventType.AGENT_ADDED,
+        agent=name,
+        agent_id=agent_id,
+        queues=list(queues),
+        queue_ids=queue_ids,
+        skills=dict(skills or {}),
+        max_concurrent_calls=max_concurrent_calls,
+        by=by,
+    )
     return agent_id
+
+
+def remove_agent(tx: Transaction, name: str, *, by: str | None = None) -> None:
+    """Remove an agent that is offline and free: phones, queues, skills and secret; its past stays.
+
+    Raises AgentNotFound. Whether it may go is for `callcenter.staff` to say.
+    """
+    with tx.orm() as session:
+        agent = session.scalar(select(Agent).where(*_is_there, Agent.name == name))
+        if agent is None:
+            raise AgentNotFound(f"there is no agent {name!r}")
+        for model in (Binding, Membership, AgentSkill):
+            session.execute(delete(model).where(model.agent_id == agent.id))
+        agent.ha1_md5 = agent.ha1_sha256 = NO_SECRET
+        agent.removed_at = tx.now
+    tx.add_event(EventType.AGENT_REMOVED, agent=name, by=by)
+
+
+def _new_or_removed(session: Session, name: str, now: float) -> Agent:
+    known = session.scalar(select(Agent).where(Agent.tenant_id == DEFAULT_TENANT_ID, Agent.name == name))
+    if known is not None and known.removed_at is None:
+        raise AgentExists(f"there is an agent {name!r} already")
+    if known is None:
+        known = Agent(tenant_id=DEFAULT_TENANT_ID, name=name, state_since=now, created_at=now)
+        session.add(known)
+    return known
 
 
 def credentials(connection: Connection, name: str) -> dict[str, str] | None:
@@ -147,7 +179,8 @@ def realms(connection: Connection) -> set[str]:
     return set(connection.execute(REALMS).scalars())
 
 
-def _join_queues(session: Session, agent_id: int, names: Sequence[str]) -> None:
+def _join_queues(session: Session, agent_id: int, names: Sequence[str]) -> list[int]:
+    """The ids of the queues, in the order of `names`."""
     found = {
         queue.name: queue.id
         for queue in session.scalars(
@@ -157,7 +190,9 @@ def _join_queues(session: Session, agent_id: int, names: Sequence[str]) -> None:
     missing = sorted(set(names) - found.keys())
     if missing:
         raise QueueNotFound(f"there is no queue {', '.join(repr(name) for name in missing)}")
-    session.add_all(Membership(queue_id=found[name], agent_id=agent_id) for name in dict.fromkeys(names))
+    ids = [found[name] for name in dict.fromkeys(names)]
+    session.add_all(Membership(queue_id=queue_id, agent_id=agent_id) for queue_id in ids)
+    return ids
 
 
 def _give_skills(session: Session, agent_id: int, levels: Mapping[str, int]) -> None:

@@ -70,7 +70,9 @@ OF_AGENT = (
     .order_by(_bindings.c.registered_at, _bindings.c.id)
 )
 FIND_AGENT = select(_agents.c.id).where(
-    _agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.name == bindparam("agent_name")
+    _agents.c.tenant_id == DEFAULT_TENANT_ID,
+    _agents.c.name == bindparam("agent_name"),
+    _agents.c.removed_at.is_(None),
 )
 ADD = insert(_bindings).values(
     {

@@ -93,5 +93,5 @@ def test_an_unknown_queue_is_named(url: str) -> None:
 
 def test_wrong_use_is_told_with_exit_code_2(url: str) -> None:
     assert run("add", "alice").exit_code == 2
-    assert run("remove", "alice").exit_code == 2
+    assert run("promote", "alice").exit_code == 2
     assert stored(url) == {}

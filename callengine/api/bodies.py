@@ -1,0 +1,43 @@
+"""What a request to the API brings along, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+
+from callengine.errors import BadRequest
+
+
+def list_body() -> list[Any]:
+    """The JSON list that the request brings; raises `BadRequest`."""
+    given = request.get_json(silent=True)
+    if not isinstance(given, list):
+        raise BadRequest("the body must be JSON: a list")
+    return given
+
+
+def object_body() -> dict[str, Any]:
+    """The JSON object that the request brings; raises `BadRequest`."""
+    given = request.get_json(silent=True)
+    if not isinstance(given, dict):
+        raise BadRequest("the body must be JSON: an object")
+    return given
+
+
+def text(given: dict[str, Any], name: str) -> str:
+    """A text of the document; raises `BadRequest`."""
+    value = given.get(name)
+    if not isinstance(value, str):
+        raise BadRequest(f"{name} must be a text")
+    return value
+
+
+def number(given: dict[str, Any], name: str, *, least: float, most: float) -> float | None:
+    """A number of the document, None if it is not there; raises `BadRequest` for one out of bounds."""
+    value = given.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise BadRequest(f"{name} must be a number from {least:g} to {most:g}")
+    return float(value)

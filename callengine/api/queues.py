@@ -1,0 +1,25 @@
+"""`/api/v1/queues`: the queues and who waits in them, on the control socket."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+
+from callengine.api.peers import require_local
+from callengine.callcenter.administration import Administration
+
+
+def make_queues(administration: Administration) -> Blueprint:
+    """The routes of queues."""
+    routes = Blueprint("queues", __name__, url_prefix="/api/v1/queues")
+
+    @routes.get("")
+    def show_all() -> Response:
+        require_local(request.environ)
+        return jsonify(administration.queues())
+
+    @routes.get("/<name>")
+    def show(name: str) -> Response:
+        require_local(request.environ)
+        return jsonify(administration.queue(name))
+
+    return routes

@@ -1,0 +1,80 @@
+"""What people look up: who waits in a queue, calls of now and of before, and what happened in one of them."""
+
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.engine import Connection
+
+from callengine.db.base import table_of
+from callengine.db.models import Agent, Call, LoggedEvent, Queue, QueueEntry
+from callengine.vocabulary import CallState, EntryState
+
+_calls = table_of(Call)
+_agents = table_of(Agent)
+_queues = table_of(Queue)
+_entries = table_of(QueueEntry)
+_log = table_of(LoggedEvent)
+
+IN_LINE = (EntryState.WAITING, EntryState.OFFERED)
+_LIVE = [state for state in CallState if state is not CallState.ENDED]
+
+WAITING_BY_QUEUE = (
+    select(_entries.c.queue_id, func.count(), func.min(_entries.c.first_arrived_at))
+    .where(_entries.c.state.in_(IN_LINE))
+    .group_by(_entries.c.queue_id)
+)
+LINE = (
+    select(
+        _entries.c.call_id,
+        _entries.c.state,
+        _entries.c.priority,
+        _entries.c.first_arrived_at,
+        _entries.c.rounds,
+        _calls.c.caller_number,
+    )
+    .join_from(_entries, _calls, _entries.c.call_id == _calls.c.id)
+    .where(_entries.c.queue_id == bindparam("queue_key"), _entries.c.state.in_(IN_LINE))
+    .order_by(_entries.c.priority.desc(), _entries.c.first_arrived_at, _entries.c.id)
+)
+_RECORD = select(_calls, _queues.c.name.label("queue"), _agents.c.name.label("agent")).select_from(
+    _calls.outerjoin(_queues, _calls.c.queue_id == _queues.c.id).outerjoin(
+        _agents, _calls.c.agent_id == _agents.c.id
+    )
+)
+LIVE_CALLS = _RECORD.where(_calls.c.state.in_(_LIVE)).order_by(_calls.c.arrived_at)
+LATEST_CALLS = _RECORD.order_by(_calls.c.arrived_at.desc()).limit(bindparam("most"))
+BY_PREFIX = _RECORD.where(_calls.c.id >= bindparam("first"), _calls.c.id < bindparam("beyond")).limit(2)
+EVENTS_OF_CALL = select(_log).where(_log.c.call_id == bindparam("call_key")).order_by(_log.c.number)
+
+Row = dict[str, Any]
+
+
+def waiting_by_queue(connection: Connection) -> dict[int, tuple[int, float]]:
+    """By the queue's id: how many wait or are offered, and when the first of them arrived."""
+    return {row[0]: (row[1], row[2]) for row in connection.execute(WAITING_BY_QUEUE)}
+
+
+def line(connection: Connection, queue_id: int) -> list[Row]:
+    """Who waits in a queue or is offered, in the order in which they are served."""
+    return [dict(row) for row in connection.execute(LINE, {"queue_key": queue_id}).mappings()]
+
+
+def live_calls(connection: Connection) -> list[Row]:
+    """The calls that have not ended, with the names of queue and agent, the oldest first."""
+    return [dict(row) for row in connection.execute(LIVE_CALLS).mappings()]
+
+
+def latest_calls(connection: Connection, most: int) -> list[Row]:
+    """The calls that arrived last, whatever became of them, the latest first."""
+    return [dict(row) for row in connection.execute(LATEST_CALLS, {"most": most}).mappings()]
+
+
+def calls_beginning(connection: Connection, prefix: str) -> list[Row]:
+    """The calls whose id begins so, two at most; `prefix` is of hexadecimal digits."""
+    bounds = {"first": prefix, "beyond": prefix + "g"}
+    return [dict(row) for row in connection.execute(BY_PREFIX, bounds).mappings()]
+
+
+def events_of_call(connection: Connection, call_id: str) -> list[Row]:
+    """All that was logged of a call, in order."""
+    return [dict(row) for row in connection.execute(EVENTS_OF_CALL, {"call_key": call_id}).mappings()]
