@@ -33,7 +33,7 @@ from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.repositories import agents, calls, queues
 from callengine.errors import CallCenterError, MediaError
 from callengine.events.types import EventType
-from callengine.foundation import Foundation, MediaMaker, lay_foundation
+from callengine.foundation import NODE, Foundation, MediaMaker, lay_foundation
 from callengine.media.engine import EngineTotals
 from callengine.sip.auth import NonceBook
 from callengine.sip.registrar import Registrar
@@ -95,6 +95,7 @@ def assemble(
         committer=base.committer,
         clock=clock,
         realm=settings.general.registrar_domain,
+        node=NODE,
         live=people.live,
     )
     return Parts(base, people, inbound, clearing, recovery, administration)

@@ -36,15 +36,23 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 class Administration:
-    """`live` are the calls of the running service; None where no service runs."""
+    """`live` are the calls of the running service, None where no service runs; `node` is whose they are."""
 
     def __init__(
-        self, *, engine: Engine, committer: Committer, clock: Clock, realm: str, live: Calls | None = None
+        self,
+        *,
+        engine: Engine,
+        committer: Committer,
+        clock: Clock,
+        realm: str,
+        node: str,
+        live: Calls | None = None,
     ) -> None:
         self._engine = engine
         self._committer = committer
         self._clock = clock
         self._realm = realm
+        self._node = node
         self._live = live
 
     # Agents
@@ -82,7 +90,7 @@ class Administration:
     def queues(self) -> list[Document]:
         """All queues by name: what they are set to, who waits, and who could serve them."""
         with reading(self._engine) as connection:
-            waiting = looking_up.waiting_by_queue(connection)
+            waiting = looking_up.waiting_by_queue(connection, self._node)
             people = agents.read_agents(connection)
             return [self._queue(each, waiting, people) for each in queues.read_queues(connection)]
 
@@ -121,7 +129,7 @@ class Administration:
         """The calls that are alive, oldest first; or the `latest` of all calls, the latest first."""
         with reading(self._engine) as connection:
             if latest is None:
-                return looking_up.live_calls(connection)
+                return looking_up.live_calls(connection, self._node)
             return looking_up.latest_calls(connection, latest)
 
     def call(self, prefix: str) -> Document:

@@ -13,6 +13,7 @@ from callengine.api.control import answers
 from callengine.callcenter.administration import Administration
 from callengine.clock import SystemClock
 from callengine.config import Settings
+from callengine.foundation import NODE
 
 Office = Administration | RemoteAdministration
 
@@ -30,6 +31,7 @@ def office(settings: Settings) -> Iterator[Office]:
             committer=committer,
             clock=SystemClock(),
             realm=settings.general.registrar_domain,
+            node=NODE,
         )
 
 

@@ -19,6 +19,7 @@ class Call(Base):
             "(state = 'ended') = (ended_at IS NOT NULL AND disposition IS NOT NULL)", name="ended_with_record"
         ),
         Index(None, "node", "state"),
+        Index(None, "arrived_at"),
     )
 
     id: Mapped[HexKey]

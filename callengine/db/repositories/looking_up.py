@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
@@ -20,7 +20,7 @@ _LIVE = [state for state in CallState if state is not CallState.ENDED]
 
 WAITING_BY_QUEUE = (
     select(_entries.c.queue_id, func.count(), func.min(_entries.c.first_arrived_at))
-    .where(_entries.c.state.in_(IN_LINE))
+    .where(_entries.c.node == bindparam("node_name"), _entries.c.state.in_(IN_LINE))
     .group_by(_entries.c.queue_id)
 )
 LINE = (
@@ -36,22 +36,37 @@ LINE = (
     .where(_entries.c.queue_id == bindparam("queue_key"), _entries.c.state.in_(IN_LINE))
     .order_by(_entries.c.priority.desc(), _entries.c.first_arrived_at, _entries.c.id)
 )
-_RECORD = select(_calls, _queues.c.name.label("queue"), _agents.c.name.label("agent")).select_from(
-    _calls.outerjoin(_queues, _calls.c.queue_id == _queues.c.id).outerjoin(
-        _agents, _calls.c.agent_id == _agents.c.id
+
+
+def _records() -> Select[Any]:
+    """Calls with the names of their queue and agent."""
+    with_queue = _calls.outerjoin(_queues, _calls.c.queue_id == _queues.c.id)
+    with_agent = with_queue.outerjoin(_agents, _calls.c.agent_id == _agents.c.id)
+    return select(_calls, _queues.c.name.label("queue"), _agents.c.name.label("agent")).select_from(
+        with_agent
     )
+
+
+LIVE_CALLS = (
+    _records()
+    .where(_calls.c.node == bindparam("node_name"), _calls.c.state.in_(_LIVE))
+    .order_by(_calls.c.arrived_at)
 )
-LIVE_CALLS = _RECORD.where(_calls.c.state.in_(_LIVE)).order_by(_calls.c.arrived_at)
-LATEST_CALLS = _RECORD.order_by(_calls.c.arrived_at.desc()).limit(bindparam("most"))
-BY_PREFIX = _RECORD.where(_calls.c.id >= bindparam("first"), _calls.c.id < bindparam("beyond")).limit(2)
+LATEST_CALLS = (
+    _records()
+    .where(_calls.c.arrived_at > bindparam("since"))
+    .order_by(_calls.c.arrived_at.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+BY_PREFIX = _records().where(_calls.c.id >= bindparam("first"), _calls.c.id < bindparam("beyond")).limit(2)
 EVENTS_OF_CALL = select(_log).where(_log.c.call_id == bindparam("call_key")).order_by(_log.c.number)
 
 Row = dict[str, Any]
 
 
-def waiting_by_queue(connection: Connection) -> dict[int, tuple[int, float]]:
-    """By the queue's id: how many wait or are offered, and when the first of them arrived."""
-    return {row[0]: (row[1], row[2]) for row in connection.execute(WAITING_BY_QUEUE)}
+def waiting_by_queue(connection: Connection, node: str) -> dict[int, tuple[int, float]]:
+    """By the queue's id: how many wait on this node or are offered, and when the first of them arrived."""
+    return {row[0]: (row[1], row[2]) for row in connection.execute(WAITING_BY_QUEUE, {"node_name": node})}
 
 
 def line(connection: Connection, queue_id: int) -> list[Row]:
@@ -59,14 +74,15 @@ def line(connection: Connection, queue_id: int) -> list[Row]:
     return [dict(row) for row in connection.execute(LINE, {"queue_key": queue_id}).mappings()]
 
 
-def live_calls(connection: Connection) -> list[Row]:
-    """The calls that have not ended, with the names of queue and agent, the oldest first."""
-    return [dict(row) for row in connection.execute(LIVE_CALLS).mappings()]
+def live_calls(connection: Connection, node: str) -> list[Row]:
+    """The calls of this node that have not ended, with the names of queue and agent, the oldest first."""
+    return [dict(row) for row in connection.execute(LIVE_CALLS, {"node_name": node}).mappings()]
 
 
 def latest_calls(connection: Connection, most: int) -> list[Row]:
     """The calls that arrived last, whatever became of them, the latest first."""
-    return [dict(row) for row in connection.execute(LATEST_CALLS, {"most": most}).mappings()]
+    parameters = {"most": most, "since": 0.0}
+    return [dict(row) for row in connection.execute(LATEST_CALLS, parameters).mappings()]
 
 
 def calls_beginning(connection: Connection, prefix: str) -> list[Row]:

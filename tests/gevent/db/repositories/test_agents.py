@@ -48,7 +48,14 @@ def test_an_added_agent_is_offline_and_idle(
             )
         ]
     assert [(one.type, one.agent) for one in published] == [(EventType.AGENT_ADDED, "alice")]
-    assert published[0].payload == {"queues": ["support", "sales"], "skills": {"french": 3}}
+    assert published[0].payload == {
+        "agent_id": agent_id,
+        "queues": ["support", "sales"],
+        "queue_ids": [1, 2],
+        "skills": {"french": 3},
+        "max_concurrent_calls": 2,
+        "by": None,
+    }
 
 
 def test_secrets_are_found_by_name_and_published_nowhere(
