@@ -35,6 +35,7 @@ from callengine.errors import CallCenterError, MediaError
 from callengine.events.types import EventType
 from callengine.foundation import NODE, Foundation, MediaMaker, lay_foundation
 from callengine.media.engine import EngineTotals
+from callengine.port_holder import holder_of
 from callengine.sip.auth import NonceBook
 from callengine.sip.registrar import Registrar
 from callengine.sip.transport.switch import AddressTaken
@@ -241,5 +242,6 @@ def _take_requests(base: Foundation, presence: Presence, inbound: Inbound, opene
     try:
         base.endpoint.start()
     except AddressTaken as error:
-        raise CallCenterError(f"sip.host, sip.port: {error}") from None
+        holder = holder_of(error.transport, error.port)
+        raise CallCenterError(f"sip.host, sip.port: {error}{holder}") from None
     opened.callback(base.endpoint.stop)

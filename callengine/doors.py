@@ -12,6 +12,7 @@ from callengine.api import control
 from callengine.api.server import serve
 from callengine.config import Settings
 from callengine.errors import CallCenterError
+from callengine.port_holder import holder_of
 
 _BACKLOG = 64
 
@@ -43,5 +44,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise CallCenterError(f"api.host, api.port: {host}:{port} cannot be had: {error.strerror}") from None
+        taken = f"{error.strerror}{holder_of('tcp', port)}"
+        raise CallCenterError(f"api.host, api.port: {host}:{port} cannot be had: {taken}") from None
     return listener

@@ -17,6 +17,7 @@ from callengine.callcenter.leg_rows import Owner
 from callengine.clock import Clock
 from callengine.config import Settings
 from callengine.db.checkpoint import Checkpointer
+from callengine.db.claim import claim
 from callengine.db.committer import Committer
 from callengine.db.engine import reading
 from callengine.db.repositories import agents
@@ -92,6 +93,7 @@ def lay_foundation(
 def _open_database(settings: Settings, clock: Clock, bus: Bus, opened: ExitStack) -> tuple[Engine, Committer]:
     engine = store.open_engine(settings)
     opened.callback(engine.dispose)
+    opened.enter_context(claim(engine))
     turn = BoundedSemaphore()
     checkpointer = Checkpointer(engine, turn=turn)
     checkpointer.start()

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from callengine.config import Settings
 from callengine.db import schema
+from callengine.db.claim import claim
 from callengine.db.committer import Committer
 from callengine.db.engine import make_engine
 from callengine.db.repositories.queues import QueueDefinition, sync_from_settings
@@ -49,11 +50,14 @@ def store_queues(committer: Committer, settings: Settings) -> None:
 def offline(settings: Settings) -> Iterator[Committer]:
     """A committer on the database while no service runs, the queues of the settings stored."""
     engine = open_engine(settings)
-    committer = Committer(engine)
-    committer.start()
     try:
-        store_queues(committer, settings)
-        yield committer
+        with claim(engine):
+            committer = Committer(engine)
+            committer.start()
+            try:
+                store_queues(committer, settings)
+                yield committer
+            finally:
+                committer.stop()
     finally:
-        committer.stop()
         engine.dispose()

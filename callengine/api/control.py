@@ -6,12 +6,14 @@ import http.client
 import json
 import os
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
 from callengine.errors import CallCenterError
 
 MODE = 0o660
+_CREDENTIALS = struct.Struct("3i")
 
 
 class NotRunning(CallCenterError):
@@ -20,8 +22,10 @@ class NotRunning(CallCenterError):
 
 def listen(path: Path) -> socket.socket:
     """Bind the socket, in place of one whose service is gone; raises `CallCenterError` if one lives."""
-    if answers(path):
-        raise CallCenterError(f"another service answers on {path} (general.control_socket)")
+    if (process := who_answers(path)) is not None:
+        raise CallCenterError(
+            f"another service, process {process}, answers on {path} (general.control_socket)"
+        )
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.unlink(missing_ok=True)
@@ -37,12 +41,19 @@ def listen(path: Path) -> socket.socket:
 
 def answers(path: Path) -> bool:
     """Whether a service listens there."""
+    return who_answers(path) is not None
+
+
+def who_answers(path: Path) -> int | None:
+    """The id of the process that listens there, None if nobody does (unix(7), SO_PEERCRED)."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
         except OSError:
-            return False
-    return True
+            return None
+        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid: int = _CREDENTIALS.unpack(credentials)[0]
+        return pid
 
 
 class _Connection(http.client.HTTPConnection):
@@ -79,5 +90,7 @@ def ask(path: Path, resource: str, *, method: str = "GET", body: object = None, 
 
 def refuse_while_running(path: Path, what: str) -> None:
     """Raise `CallCenterError` while a service answers; `what` is done only while none does."""
-    if answers(path):
-        raise CallCenterError(f"the service is running (it answers on {path}): {what} while it is stopped")
+    if (process := who_answers(path)) is not None:
+        raise CallCenterError(
+            f"the service is running (process {process} answers on {path}): {what} while it is stopped"
+        )

@@ -18,6 +18,7 @@ from alembic.util import CommandError
 from sqlalchemy import CheckConstraint, Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from callengine.db.claim import claim
 from callengine.db.engine import in_memory, make_engine
 from callengine.db.models import LogHead, Tenant
 from callengine.db.prepared import describe
@@ -35,15 +36,17 @@ def upgrade(database: str | Engine, revision: str = "head") -> None:
     """
     with _opened(database) as engine:
         _refuse_foreign(engine)
-        _make_private(engine)
-        command.upgrade(_configuration(engine), revision)
+        with claim(engine):
+            _make_private(engine)
+            command.upgrade(_configuration(engine), revision)
 
 
 def downgrade(database: str | Engine, revision: str) -> None:
     """Bring `database` back to `revision` ("base": no tables). Raises DatabaseError like `upgrade`."""
     with _opened(database) as engine:
         _refuse_foreign(engine)
-        command.downgrade(_configuration(engine), revision)
+        with claim(engine):
+            command.downgrade(_configuration(engine), revision)
 
 
 def current(database: str | Engine) -> str | None:

@@ -25,6 +25,8 @@ class AddressTaken(SessionError):
 
     def __init__(self, transport: str, host: str, port: int, error: OSError) -> None:
         super().__init__(f"{transport} {format_host(host)}:{port} cannot be had: {error.strerror}")
+        self.transport = transport
+        self.port = port
 
 
 class Switch:

@@ -146,7 +146,7 @@ def test_a_taken_port_is_named_and_nothing_is_half_started(
         taken.bind(("127.0.0.1", getattr(desk.settings, setting).port))
         if kind is socket.SOCK_STREAM:
             taken.listen()
-        with pytest.raises(CallCenterError, match=named):
+        with pytest.raises(CallCenterError, match=rf"{named}.* by the process {os.getpid()} \("):
             desk.open()
     desk.center = None
     assert "committer" not in greenlets.running()
@@ -156,7 +156,7 @@ def test_a_taken_port_is_named_and_nothing_is_half_started(
 
 def test_a_second_service_on_the_control_socket_is_refused(make_desk: MakeDesk) -> None:
     desk = make_desk()
-    with pytest.raises(CallCenterError, match="another service answers"):
+    with pytest.raises(CallCenterError, match=f"another service, process {os.getpid()}, answers"):
         control.listen(Path(desk.settings.general.control_socket))
 
 
@@ -190,11 +190,20 @@ def test_a_second_service_touches_nothing_of_the_first(make_desk: MakeDesk) -> N
     caller = desk.phone().call("support")
     alice.wait_for_call().confirmed.wait(5)
     desk.until("select state from calls", "connected")
-    with pytest.raises(CallCenterError, match="another service answers"):
+    with pytest.raises(CallCenterError, match=f"another service, process {os.getpid()}, answers"):
         CallCenter(desk.settings).start()
     assert not caller.ended.is_set()
     caller.hang_up()
     desk.until("select hung_up_by from calls", "caller")
+
+
+def test_a_second_service_on_one_database_is_told_who_has_it(make_desk: MakeDesk, tmp_path: Path) -> None:
+    desk = make_desk("alice")
+    elsewhere = {**desk.environ, "CALLENGINE_GENERAL__CONTROL_SOCKET": str(tmp_path / "other.sock")}
+    with pytest.raises(DatabaseError, match=f"in use by the process {os.getpid()}"):
+        CallCenter(load(elsewhere)).start()
+    assert not (tmp_path / "other.sock").exists()
+    assert fetch(desk, "/ready")[0] == 200
 
 
 def test_the_schema_is_not_changed_behind_a_running_service(make_desk: MakeDesk) -> None:

@@ -1,0 +1,75 @@
+"""The claim on a database: one process at a time may write, and another one learns which.
+
+SQLite: a lock on the file `DATABASE.lock`, which holds the process's id. PostgreSQL: an advisory lock of a
+connection kept for it, whose application name says who it is. Both end with the process, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+
+from callengine.db.engine import in_memory
+from callengine.errors import DatabaseError
+
+_KEY = 0x63616C6C
+"""The number of our advisory lock: "call"."""
+
+_HOLDER = text(
+    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE locktype = 'advisory' AND granted AND objid = :key"
+    " AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+class DatabaseClaimed(DatabaseError):
+    """Another process writes to the database."""
+
+
+@contextmanager
+def claim(engine: Engine) -> Iterator[None]:
+    """Be the one who writes to this database for the time being; raises `DatabaseClaimed`."""
+    if in_memory(engine):
+        yield
+    elif engine.dialect.name == "sqlite":
+        with _file_lock(str(engine.url.database)):
+            yield
+    else:
+        with engine.connect() as connection:
+            _advisory_lock(connection)
+            yield
+
+
+@contextmanager
+def _file_lock(database: str) -> Iterator[None]:
+    path = f"{database}.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise DatabaseError(f"the lock {path} of the database cannot be made: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 64).decode("ascii", "replace").strip() or "unknown"
+            raise DatabaseClaimed(f"the database {database} is in use by the process {holder}") from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _advisory_lock(connection: Connection) -> None:
+    name = f"callengine {os.getpid()} on {socket.gethostname()}"[:63]
+    connection.execute(text("SELECT set_config('application_name', :name, false)"), {"name": name})
+    taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar_one()
+    connection.commit()
+    if not taken:
+        holder = connection.execute(_HOLDER, {"key": _KEY}).scalars().first() or "an unknown process"
+        raise DatabaseClaimed(f"the database {connection.engine.url.database} is in use by {holder}")
