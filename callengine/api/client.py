@@ -11,6 +11,8 @@ from callengine.api.control import ask
 from callengine.callcenter.administration import Document
 from callengine.callcenter.staff import NewAgent
 
+_PRUNE_SECONDS = 3600.0
+
 
 class RemoteAdministration:
     """What `Administration` is in the service's own process. Who does it is seen by the service itself.
@@ -60,6 +62,17 @@ class RemoteAdministration:
     def hang_up_call(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
         """See `Administration.hang_up_call`."""
         return str(self._ask(f"calls/{_part(prefix)}/hangup", "POST")["id"])
+
+    def prune(self, *, before: float, by: str) -> Document:  # noqa: ARG002
+        """See `Administration.prune`."""
+        body = {"before": before}
+        return dict(
+            ask(self._path, "/api/v1/database/prune", method="POST", body=body, timeout=_PRUNE_SECONDS)
+        )
+
+    def count_old_calls(self, *, before: float) -> int:
+        """See `Administration.count_old_calls`."""
+        return int(self._ask(f"database/old_calls?before={before!r}")["calls"])
 
     def _ask(self, resource: str, method: str = "GET", body: object = None) -> Any:
         return ask(self._path, f"/api/v1/{resource}", method=method, body=body)

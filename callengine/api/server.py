@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from callengine.api.agents import make_agents
 from callengine.api.calls import make_calls
+from callengine.api.database import make_database
 from callengine.api.peers import PeerHandler
 from callengine.api.queues import make_queues
 from callengine.api.service import Drain, make_service
@@ -55,6 +56,7 @@ def make_app(door: Door) -> Flask:
         make_agents(door.administration),
         make_queues(door.administration),
         make_calls(door.administration),
+        make_database(door.administration),
     ):
         app.register_blueprint(routes)
     app.register_error_handler(HTTPException, _http_error)

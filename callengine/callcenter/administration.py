@@ -7,6 +7,7 @@ document is made of what JSON knows; times are seconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from loguru import logger
 from sqlalchemy import Engine
 
 from callengine import greenlets
-from callengine.callcenter import staff
+from callengine.callcenter import pruning, staff
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.staff import NewAgent
 from callengine.clock import Clock
@@ -155,6 +156,16 @@ class Administration:
         call.told_to_end = OPERATOR
         greenlets.spawn("hang_up", _hang_up, call.caller.session.hang_up)
         return call.id
+
+    # The database
+
+    def prune(self, *, before: float, by: str) -> Document:
+        """Remove the calls that ended before that time, and older events; how many of both."""
+        return asdict(pruning.prune(self._committer, before=before, by=by))
+
+    def count_old_calls(self, *, before: float) -> int:
+        """How many calls `prune` would remove."""
+        return pruning.count_old_calls(self._committer, before=before)
 
     def _find(self, prefix: str) -> Document:
         if not prefix or not _HEXADECIMAL.issuperset(prefix):

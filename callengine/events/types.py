@@ -26,6 +26,8 @@ class EventType(StrEnum):
     AGENT_REGISTERED = "agent_registered"
     AGENT_UNREGISTERED = "agent_unregistered"
     AGENT_STATE_CHANGED = "agent_state_changed"
+    LOG_PRUNED = "log_pruned"
+    """Old calls and events were removed; the numbers of the log have a gap since."""
     SERVICE_DRAINING = "service_draining"
     """Somebody wants the service to end: no new calls are taken."""
     SERVICE_RECOVERED = "service_recovered"

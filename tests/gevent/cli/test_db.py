@@ -25,7 +25,9 @@ def test_upgrade_check_and_downgrade(url: str) -> None:
     assert run(url, "upgrade").exit_code == 0
     assert schema.current(url) == schema.head()
     assert run(url, "upgrade").exit_code == 0
-    assert run(url, "check").output == f"The schema is at {schema.head()}, as it must be.\n"
+    assert run(url, "check").output == (
+        f"The database is sound, and its schema is at {schema.head()}, as it must be.\n"
+    )
     assert run(url, "downgrade", "base").exit_code == 0
     assert schema.current(url) is None
 
