@@ -27,6 +27,7 @@ from callengine.foundation import MediaMaker
 from callengine.hub_watchdog import HubWatchdog
 from callengine.metrics import Metrics, Readings
 from callengine.reload import take_over
+from callengine.service_notify import ServiceNotifier
 
 
 class CallCenter:
@@ -58,6 +59,7 @@ class CallCenter:
         self._started_at = self._clock.monotonic()
         self._watchdog = HubWatchdog(blocked_after_seconds=settings.log.hub_blocked_ms / 1000)
         self._read_again = read_again
+        self._notifier = ServiceNotifier()
         self._reloading = BoundedSemaphore()
         self._stop_wanted = False
         self._hurry = Flag()
@@ -86,9 +88,11 @@ class CallCenter:
             self.start()
             if self._stop_wanted:
                 self.drain_soon()
+            self._notifier.watch(self._unready, self._status_line)
             greenlets.wait_for_any(self._drained)
             self.stop()
         finally:
+            self._notifier.end()
             log.stop()
 
     def stop_soon(self) -> None:
@@ -105,6 +109,7 @@ class CallCenter:
         """
         if self._draining is None and self._parts is not None:
             seconds = self.settings.general.drain_seconds if seconds is None else seconds
+            self._notifier.stopping(seconds + ending.LONGEST_END_SECONDS)
             self._draining = greenlets.spawn("drain", self._drain, self._parts, seconds)
 
     def _drain_for(self, seconds: float | None, by: str) -> dict[str, Any]:
@@ -135,7 +140,8 @@ class CallCenter:
     def _reload_from_files(self) -> None:
         assert self._read_again is not None
         try:
-            self.reload(self._read_again())
+            with self._notifier.reloading():
+                self.reload(self._read_again())
         except CallCenterError as error:
             for problem in str(error).splitlines():
                 logger.error("the settings are not taken over: {}", problem)
@@ -248,8 +254,11 @@ class CallCenter:
     def _log_statistics(self) -> None:
         while True:
             gevent.sleep(self.settings.log.statistics_interval_seconds)
-            summary = self._require_parts().people.statistics.summary()
-            logger.info(", ".join(f"{name} {value}" for name, value in summary.items()))
+            logger.info("{}", self._status_line())
+
+    def _status_line(self) -> str:
+        summary = self._parts.people.statistics.summary() if self._parts else {}
+        return ", ".join(f"{name} {value}" for name, value in summary.items())
 
     def _tell_where(self) -> None:
         endpoint, api = self._require_parts().base.endpoint, self.settings.api

@@ -20,6 +20,9 @@ _RESTART_SECONDS = 5
 _LAST_SECONDS = 5.0
 """How long the end waits for the phones to confirm."""
 
+LONGEST_END_SECONDS = 4 * _LAST_SECONDS
+"""What the end takes at most beyond the time that calls have to finish: its four waits for phones."""
+
 
 def drain(parts: Parts, seconds: float, hurry: Event) -> None:
     """Refuse new calls, and wait until those that are here are over, at most `seconds` or until `hurry`.

@@ -26,6 +26,7 @@ from callengine.events.bus import Bus
 from callengine.media.client import MediaClient
 from callengine.media.engine import EventSink, MediaEngine
 from callengine.media.process import MediaProcess
+from callengine.service_notify import NOTIFY_VARIABLES
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.timer_driver import TimerDriver
 from callengine.sip.transport.connection import StreamLimits
@@ -124,7 +125,10 @@ def _open_media(
     path = settings.media.socket
     command = [sys.executable, "-m", "callengine", "media", "--socket", path]
     process = MediaProcess(
-        command, socket_path=path, environment=_media_environment(settings), on_restart=silences.break_all
+        command if settings.media.start else None,
+        socket_path=path,
+        environment=_media_environment(settings),
+        on_restart=silences.break_all,
     )
     process.start()
     opened.callback(process.stop)
@@ -134,7 +138,10 @@ def _open_media(
 
 
 def _media_environment(settings: Settings) -> dict[str, str]:
-    """Our environment, with the settings of the media process as we have them, wherever they came from."""
+    """Our environment, with the settings of the media process as we have them, wherever they came from.
+
+    What the service manager is told about this process is not its child's to say.
+    """
     values = {
         "MEDIA__HOST": settings.media.host,
         "MEDIA__PORT_FIRST": settings.media.port_first,
@@ -144,7 +151,8 @@ def _media_environment(settings: Settings) -> dict[str, str]:
         "LOG__FORMAT": settings.log.format,
         "LOG__FILE": settings.log.file,
     }
-    return {**os.environ, **{f"CALLENGINE_{key}": str(value) for key, value in values.items()}}
+    inherited = {name: value for name, value in os.environ.items() if name not in NOTIFY_VARIABLES}
+    return {**inherited, **{f"CALLENGINE_{key}": str(value) for key, value in values.items()}}
 
 
 def _make_endpoint(settings: Settings, clock: Clock) -> Endpoint:

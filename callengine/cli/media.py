@@ -8,6 +8,7 @@ from callengine import log
 from callengine.config import load
 from callengine.hub_watchdog import HubWatchdog
 from callengine.media import worker
+from callengine.service_notify import ServiceNotifier
 
 
 @click.command
@@ -22,11 +23,13 @@ from callengine.media import worker
     show_default=True,
     help="Seconds that legs live on without the service that owns them.",
 )
-def command(socket_path: str | None, lease_seconds: float) -> None:
+@click.option(
+    "--stay", is_flag=True, help="Stay without a service too: for a service manager, with media.start off."
+)
+def command(socket_path: str | None, lease_seconds: float, stay: bool) -> None:
     """Relay audio for the call center, until its service is gone for good.
 
-    `callengine serve` starts and watches it by itself; run it alone to keep the audio of live calls while
-    the service restarts.
+    `callengine serve` starts and watches it by itself, unless the setting media.start is off.
     """
     settings = load()
     log.configure(
@@ -37,6 +40,7 @@ def command(socket_path: str | None, lease_seconds: float) -> None:
     )
     watchdog = HubWatchdog(blocked_after_seconds=settings.log.hub_blocked_ms / 1000)
     watchdog.start()
+    notifier = ServiceNotifier()
     try:
         worker.run(
             socket_path=socket_path or settings.media.socket,
@@ -45,7 +49,11 @@ def command(socket_path: str | None, lease_seconds: float) -> None:
             port_last=settings.media.port_last,
             timeout_seconds=settings.media.timeout_seconds,
             lease_seconds=lease_seconds,
+            ownerless_seconds=None if stay else 120.0,
             hub_blocked=lambda: watchdog.blocked_seconds,
+            on_listening=lambda: notifier.watch(list, lambda: "relays audio"),
+            on_stopping=notifier.stopping,
         )
     finally:
+        notifier.end()
         watchdog.stop()

@@ -197,6 +197,14 @@ class Media:
             worked_out="media.sock beside general.control_socket",
         ),
     ]
+    start: Annotated[
+        bool,
+        Setting(
+            Switch(),
+            "The service starts its media process and ends it; off: that is a service of its own.",
+            True,
+        ),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

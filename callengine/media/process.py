@@ -9,6 +9,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import gevent
 from gevent.event import Event
@@ -27,15 +28,16 @@ _LONGEST_PAUSE_SECONDS = 5.0
 class MediaProcess:
     """The media process behind `socket_path`: one that is alive there, or a child started with `command`.
 
-    A child has a session of its own: what ends this process does not end it. `start_seconds` bounds the wait
-    for its first answer, `stop_seconds` the wait for an orderly end. `environment` is the child's, ours by
-    default. `on_restart` is called, in the watching greenlet, once a new process answers in place of one that
-    died; all legs of the old one are gone then.
+    Without a `command` somebody else starts it, again too when it dies, and ends it: here it is only waited
+    for. A child has a session of its own: what ends this process does not end it. `start_seconds` bounds the
+    wait for its first answer, `stop_seconds` the wait for an orderly end. `environment` is the child's, ours
+    by default. `on_restart` is called, in the watching greenlet, once a new process answers in place of one
+    that died; all legs of the old one are gone then.
     """
 
     def __init__(
         self,
-        command: Sequence[str],
+        command: Sequence[str] | None,
         *,
         socket_path: str,
         start_seconds: float = 10.0,
@@ -43,7 +45,7 @@ class MediaProcess:
         environment: Mapping[str, str] | None = None,
         on_restart: Callable[[], None] | None = None,
     ) -> None:
-        self._command = tuple(command)
+        self._command = None if command is None else tuple(command)
         self._path = socket_path
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
@@ -62,13 +64,26 @@ class MediaProcess:
         greenlets.spawn("media_watch", self._watch, owner=self._group)
 
     def stop(self) -> None:
-        """End the process: SIGTERM, and SIGKILL if it is still there after `stop_seconds`."""
+        """End the process, unless it is somebody else's: SIGTERM, and SIGKILL after `stop_seconds`."""
         self._stopping.set()
+        if self._command is None:
+            self._let_go()
+            return
         self._signal(signal.SIGTERM)
         if not self._group.join(timeout=self._stop_seconds):
             logger.warning("the media process {} does not end by itself", self.pid)
             self._signal(signal.SIGKILL)
             self._group.join()
+
+    def _let_go(self) -> None:
+        """Watch no longer: the connection's end looks like the end of the process."""
+        self._hang_up()
+        self._group.join()
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
 
     def _begin(self) -> None:
         try:
@@ -85,23 +100,24 @@ class MediaProcess:
             try:
                 return _ask(self._path, left)
             except (ConnectionRefusedError, FileNotFoundError):
-                self._see_to_child()
+                if self._command is not None:
+                    self._see_to_child(self._command)
             except OSError as error:
                 logger.debug("the media process on {} does not answer: {}", self._path, error)
             gevent.sleep(_TRY_SECONDS)
         raise MediaUnavailable(f"no media process answers on {self._path} within {self._start_seconds} s")
 
-    def _see_to_child(self) -> None:
+    def _see_to_child(self, command: Sequence[str]) -> None:
         """Start a child unless one is on its way; raises MediaUnavailable if that one has ended."""
         if self._child is None:
-            self._child = self._start_child()
+            self._child = self._start_child(command)
         elif self._child.poll() is not None:
             raise MediaUnavailable(f"the media process ended with exit code {self._child.returncode}")
 
-    def _start_child(self) -> subprocess.Popen[bytes]:
+    def _start_child(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, start_new_session=True, env=self._environment
+                command, stdin=subprocess.DEVNULL, start_new_session=True, env=self._environment
             )
         except OSError as error:
             raise MediaUnavailable(f"the media process cannot be started: {error}") from None
@@ -115,7 +131,8 @@ class MediaProcess:
             self._reap()
             if self._stopping.is_set():
                 return
-            logger.warning("the media process {} has died; starting another", self.pid)
+            what = "waiting for" if self._command is None else "starting"
+            logger.warning("the media process {} has died; {} another", self.pid, what)
             self._begin_again()
 
     def _begin_again(self) -> None:
@@ -129,10 +146,17 @@ class MediaProcess:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 continue
             if self._stopping.is_set():
-                self._signal(signal.SIGTERM)
+                self._end_late()
             elif self._on_restart is not None:
                 self._on_restart()
             return
+
+    def _end_late(self) -> None:
+        """`stop` came while a process was on its way, and found none to end."""
+        if self._command is None:
+            self._hang_up()
+        else:
+            self._signal(signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the process, as long as the connection shows that the id is still its own."""

@@ -49,11 +49,14 @@ def run(
     socket_mode: int = SOCKET_MODE,
     hub_blocked: Callable[[], float] = lambda: 0.0,
     clock: Clock | None = None,
+    on_listening: Callable[[], None] = lambda: None,
+    on_stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, or until there has been no owner for `ownerless_seconds` (None: ever).
 
     `host` is the numeric IPv4 address for RTP. Without an owner legs are kept for `lease_seconds`, and the
-    process stays as long as they may.
+    process stays as long as they may. `on_listening` is called once the socket can be had, `on_stopping` when
+    the end begins.
     Raises MediaError if the socket cannot be had, for one because another media process listens on it.
     """
     clock = clock or SystemClock()
@@ -71,9 +74,12 @@ def run(
         hub_blocked=hub_blocked,
     )
     stop = Event()
+    stop.rawlink(lambda _: on_stopping())
     watchers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
-        worker.serve(engine, listen(socket_path, mode=socket_mode), stop)
+        listener = listen(socket_path, mode=socket_mode)
+        on_listening()
+        worker.serve(engine, listener, stop)
     finally:
         for watcher in watchers:
             watcher.cancel()

@@ -32,6 +32,8 @@ def test_from_the_settings(arguments: dict[str, Any]) -> None:
     result = CliRunner().invoke(group, ["media"], env=ENVIRON)
     assert result.exit_code == 0, result.output
     assert arguments.pop("hub_blocked")() == 0.0
+    assert callable(arguments.pop("on_listening"))
+    assert callable(arguments.pop("on_stopping"))
     assert arguments == {
         "socket_path": "/run/m.sock",
         "host": "127.0.0.3",
@@ -39,6 +41,7 @@ def test_from_the_settings(arguments: dict[str, Any]) -> None:
         "port_last": 20100,
         "timeout_seconds": 7.0,
         "lease_seconds": 120.0,
+        "ownerless_seconds": 120.0,
     }
 
 
@@ -46,6 +49,12 @@ def test_from_the_command_line(arguments: dict[str, Any]) -> None:
     result = CliRunner().invoke(group, ["media", "--socket", "/x.sock", "--lease", "3"], env=ENVIRON)
     assert result.exit_code == 0, result.output
     assert (arguments["socket_path"], arguments["lease_seconds"]) == ("/x.sock", 3.0)
+
+
+def test_one_that_is_to_stay_needs_no_service(arguments: dict[str, Any]) -> None:
+    result = CliRunner().invoke(group, ["media", "--stay"], env=ENVIRON)
+    assert result.exit_code == 0, result.output
+    assert arguments["ownerless_seconds"] is None
 
 
 def test_a_lease_below_zero_is_wrong_use(arguments: dict[str, Any]) -> None:

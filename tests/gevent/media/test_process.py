@@ -141,3 +141,48 @@ def test_stop_may_be_said_before_start_and_twice(socket_path: str, process: Medi
     process.start()
     process.stop()
     process.stop()
+
+
+@pytest.fixture
+def foreign(socket_path: str, restarts: list[int]) -> Iterator[MediaProcess]:
+    """Watches a process that somebody else starts and ends."""
+    watched = MediaProcess(
+        None, socket_path=socket_path, start_seconds=3.0, on_restart=lambda: restarts.append(watched.pid)
+    )
+    yield watched
+    watched.stop()
+
+
+def test_somebody_elses_is_waited_for_and_left_alone(
+    foreign: MediaProcess, start_media: Callable[..., RunningMedia], connect: Connect
+) -> None:
+    starting = gevent.spawn(foreign.start)
+    gevent.sleep(0.2)
+    assert not starting.ready(), "it waits"
+    running = start_media()
+    starting.get(timeout=5)
+    assert foreign.pid == running.process.pid
+    foreign.stop()
+    assert connect().totals().legs == 0, "it lives on"
+    assert running.process.poll() is None
+
+
+def test_somebody_elses_that_dies_is_waited_for_again(
+    foreign: MediaProcess, start_media: Callable[..., RunningMedia], restarts: list[int]
+) -> None:
+    first = start_media()
+    foreign.start()
+    first.process.kill()
+    first.process.wait()
+    gevent.sleep(0.3)
+    assert restarts == [], "none of ours is started"
+    second = start_media()
+    wait_until(lambda: restarts)
+    assert restarts == [second.process.pid]
+
+
+def test_somebody_elses_that_never_comes_is_told(socket_path: str) -> None:
+    missing = MediaProcess(None, socket_path=socket_path, start_seconds=0.3)
+    with pytest.raises(MediaUnavailable, match="no media process answers"):
+        missing.start()
+    missing.stop()
