@@ -19,5 +19,5 @@ fi
 
 SETUP_EXTRAS=dev
 source scripts/setup.sh
-needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2
+needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd
 exec "$PYTHON" -m pytest -q "$@" tests/e2e

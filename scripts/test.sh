@@ -64,7 +64,7 @@ run() {
         fi
         ;;
     tests/e2e*)
-        needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2
+        needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd
         if [ "$1" = tests/e2e ]; then
             scripts/run_e2e.sh "${long[@]}"
         else
@@ -83,7 +83,7 @@ if [ "$suite" != all ]; then
     exit
 fi
 
-needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 initdb:postgresql
+needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd initdb:postgresql
 scripts/check.sh
 run tests/pure
 run tests/gevent
