@@ -63,6 +63,11 @@ def head() -> str:
     return newest
 
 
+def knows(revision: str) -> bool:
+    """Whether this program has the migration to `revision`, and so can bring a database there or back."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
+
+
 def require_head(database: str | Engine) -> None:
     """Raise DatabaseError unless `database` is at the newest revision; for the start of the service."""
     with _opened(database) as engine:
@@ -112,7 +117,7 @@ def _refuse_foreign(engine: Engine) -> str | None:
                 f"{_shown(engine)} is not a database of callengine: it has the tables {_some(strange)}"
             )
         return None
-    if revision not in {script.revision for script in _scripts().walk_revisions()}:
+    if not knows(revision):
         raise DatabaseError(
             f"{_shown(engine)} is at revision {revision}, which this callengine does not know:"
             " it belongs to a newer one or to another program"
