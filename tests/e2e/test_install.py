@@ -59,10 +59,14 @@ def install(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def previous_commit(directory: Path) -> Path:
-    """A checkout of the commit before this one."""
+    """A checkout of the commit before this one; of this one if that could not be installed yet."""
     directory.mkdir()
+    found = subprocess.run(
+        ["git", "cat-file", "-e", "HEAD~1:scripts/install.sh"], cwd=ROOT, capture_output=True, check=False
+    )
+    commit = "HEAD" if found.returncode else "HEAD~1"
     archive = subprocess.run(
-        ["git", "archive", "HEAD~1"], cwd=ROOT, capture_output=True, timeout=60, check=True
+        ["git", "archive", commit], cwd=ROOT, capture_output=True, timeout=60, check=True
     ).stdout
     subprocess.run(["tar", "-x", "-C", str(directory)], input=archive, timeout=60, check=True)
     return directory

@@ -27,11 +27,11 @@ class Listener:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(os.fspath(path))
 
-    def lines(self, seconds: float, *, until_line: str = "") -> list[str]:
+    def lines(self, seconds: float, *, until_line: str | None = None) -> list[str]:
         """The lines that come within `seconds`, or until one of them is `until_line`."""
         found: list[str] = []
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and until_line not in (found or [None]):
+        while (left := deadline - time.monotonic()) > 0 and until_line not in found:
             self._socket.settimeout(left)
             try:
                 found += self._socket.recv(4096).decode().split("\n")

@@ -213,3 +213,8 @@ def test_plain_alembic_works_in_a_checkout(tmp_path: Path) -> None:
 
 def test_the_engine_fixture_is_at_head(engine: Engine) -> None:
     schema.check(engine)
+
+
+def test_it_knows_its_own_revisions_only() -> None:
+    assert schema.knows(schema.head())
+    assert not schema.knows("another")
