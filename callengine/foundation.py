@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from gevent.lock import BoundedSemaphore
 from sqlalchemy import Engine
@@ -21,7 +22,7 @@ from callengine.db.claim import claim
 from callengine.db.committer import Committer
 from callengine.db.engine import reading
 from callengine.db.repositories import agents
-from callengine.errors import SettingsError
+from callengine.errors import CallCenterError, SettingsError
 from callengine.events.bus import Bus
 from callengine.media.client import MediaClient
 from callengine.media.engine import EventSink, MediaEngine
@@ -123,6 +124,8 @@ def _open_media(
     settings: Settings, incarnation: int, silences: Silences, opened: ExitStack
 ) -> tuple[MediaProcess, MediaClient]:
     path = settings.media.socket
+    if not Path(path).absolute().parent.is_dir():
+        raise CallCenterError(f"media.socket: {path} cannot be made: there is no such directory")
     command = [sys.executable, "-m", "callengine", "media", "--socket", path]
     process = MediaProcess(
         command if settings.media.start else None,

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: settings, state machines, and what modules are for.
+"""Writes the pages of docs/ that are made from the code: settings, database, state machines, modules.
 
 python scripts/make_docs.py           write them
 python scripts/make_docs.py --check   exit 1, naming each page that is not as it would be written
@@ -18,6 +18,10 @@ from callengine.sip import transaction_states
 from callengine.sip.transaction_states import State, Table
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.database_page import database  # noqa: E402
+
 NOTICE = "<!-- Made from the code by scripts/make_docs.py; do not edit. -->"
 
 CONFIGURATION = f"""\
@@ -178,6 +182,7 @@ def _purpose(module: Path) -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration,
+    "database.md": lambda: database(NOTICE),
     "modules.md": modules,
     "states.md": states,
 }

@@ -3,7 +3,7 @@
 A start has two steps, since what phones send must find its dialogs, and nothing may be sent before. `take_up`
 makes every call and leg again from its rows, before SIP is received. `go_on` then gives each call the rest of
 its story: a caller who waits stands in line again, phones that rang ring on or have answered meanwhile, who
-talks goes on talking. A BYE or CANCEL that was due is sent.
+talks goes on talking. A BYE or CANCEL that was due is sent. A call whose media legs are gone is ended.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from loguru import logger
 from sqlalchemy import Engine
 
 from callengine.callcenter.calls import Call, Entry, Leg, Offer
-from callengine.callcenter.clearing import ELSEWHERE, Clearing
+from callengine.callcenter.clearing import ELSEWHERE, Clearing, Outcome
 from callengine.callcenter.leg_rows import Owner, leg_of
 from callengine.callcenter.queues import Queues
 from callengine.callcenter.roster import Roster
@@ -29,9 +29,14 @@ from callengine.errors import MediaError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
 from callengine.sip.endpoint import Endpoint
-from callengine.vocabulary import LegRole, LegState, OfferState
+from callengine.vocabulary import Disposition, LegRole, LegState, OfferState, Party
 
 Row = Mapping[str, Any]
+
+_WITHOUT_MEDIA = Outcome(
+    Disposition.FAILED, "no_media", Party.SYSTEM, 'SIP;cause=500;text="Service restarted"'
+)
+"""How a call ends whose media legs are gone: the media process died too, or the database is a copy."""
 
 _LIVE_OFFERS = (OfferState.RINGING, OfferState.CONNECTED)
 _FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
@@ -110,12 +115,23 @@ class Recovery:
     def go_on(self) -> int:
         """Let every call go on and pay what is owed; how many calls. SIP must be received."""
         leftovers, self._leftovers = self._leftovers, Leftovers()
-        self._close_strange_media(leftovers)
+        open_legs = self._open_media_legs()
+        self._close_strange_media(leftovers, open_legs)
         for owed in leftovers.owed:
             self._clearing.clear_in_background(owed.call_id, owed.legs, offer=owed.offer, cause=owed.cause)
         for call in leftovers.calls:
-            self._go_on(call)
+            if all(leg.id in open_legs for leg in _legs_of(call)):
+                self._go_on(call)
+            else:
+                self._clearing.end_in_background(call, _WITHOUT_MEDIA)
         return len(leftovers.calls)
+
+    def _open_media_legs(self) -> set[str]:
+        try:
+            return {leg.leg_id for leg in self._media.list()}
+        except MediaError as error:
+            logger.error("the media process cannot say which legs it has: {}", error)
+            return set()
 
     def _store_new_owner(self, live: int, up: int, silent_since: float | None, tx: Transaction) -> None:
         nodes.take_over(tx, **self._owner)
@@ -179,12 +195,12 @@ class Recovery:
         row = next((each for each in found if each["id"] == leg["offer_id"]), None)
         return None if row is None or entry is None else self._offer(row, phones, entry["queue_id"])
 
-    def _close_strange_media(self, leftovers: Leftovers) -> None:
+    def _close_strange_media(self, leftovers: Leftovers, open_legs: set[str]) -> None:
         """Close the media legs that no leg of ours is the owner of: of a call that was never stored."""
         ours = {leg.id for call in leftovers.calls for leg in _legs_of(call)}
         ours |= {leg.id for owed in leftovers.owed for leg in owed.legs}
         try:
-            self._media.close(*(leg.leg_id for leg in self._media.list() if leg.leg_id not in ours))
+            self._media.close(*(open_legs - ours))
         except MediaError as error:
             logger.warning("media legs that nobody owns could not be closed: {}", error)
 

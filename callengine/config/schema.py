@@ -143,7 +143,7 @@ class Sip:
         float,
         Setting(
             _SECONDS,
-            "A TCP connection on which nothing has come for so long, no keep-alive either, is closed.",
+            "A TCP connection without a call, on which nothing has come for so long, is closed.",
             300,
             "seconds",
         ),

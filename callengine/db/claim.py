@@ -58,11 +58,18 @@ def _file_lock(database: str) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(descriptor, 64).decode("ascii", "replace").strip() or "unknown"
             raise DatabaseClaimed(f"the database {database} is in use by the process {holder}") from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+        _write_pid(descriptor, path)
         yield
     finally:
         os.close(descriptor)
+
+
+def _write_pid(descriptor: int, path: str) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+    except OSError as error:
+        raise DatabaseError(f"the lock {path} of the database cannot be written: {error.strerror}") from None
 
 
 def _advisory_lock(connection: Connection) -> None:

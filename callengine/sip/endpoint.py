@@ -85,6 +85,7 @@ class Endpoint:
             on_message=self._receive,
             on_broken=self._refuse_bad,
             on_lost=self._note_lost,
+            is_needed=self._reception.has_dialog_over,
             limits=stream_limits,
         )
         self._layer = TransactionLayer(

@@ -14,7 +14,8 @@ PING = b"\r\n\r\n"
 PONG = b"\r\n"
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
-_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:([^\n]*)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:((?:[^\n]|\n[ \t])*)", re.IGNORECASE)
+"""Its value may be folded, as any header's (RFC 3261 7.3.1)."""
 _LONGEST_BREAK = 3
 """Bytes of an end of the head: it may lie across two pieces."""
 

@@ -29,6 +29,9 @@ _BASE_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS")
 class DialogOwner(Protocol):
     """What is asked of a session. Nothing of it may wait."""
 
+    flow: Flow
+    """The way of its requests."""
+
     def receive_request(self, transaction: ServerTransaction) -> None:
         """A request within the dialog, new to us."""
 
@@ -66,6 +69,10 @@ class Reception:
     def dialog_count(self) -> int:
         """Sessions that have not ended."""
         return len(self._sessions)
+
+    def has_dialog_over(self, flow: Flow) -> bool:
+        """Whether this is the way of a dialog that has not ended."""
+        return any(session.flow == flow for session in self._sessions.values())
 
     def busy_workers(self) -> int:
         """Workers of the pool that are taken."""

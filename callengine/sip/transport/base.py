@@ -14,6 +14,9 @@ OnMessage = Callable[[bytes, Flow], None]
 OnBroken = Callable[[BadMessage, bytes, Flow], None]
 """Takes what cannot be cut out of a stream, with the bytes that came. It must neither wait nor raise."""
 
+IsNeeded = Callable[[Flow], bool]
+"""Whether a connection on which nothing comes is to be kept: there is a dialog whose way it is."""
+
 OnLost = Callable[[Flow], None]
 """Told that a connection is gone, or could not be had. It must neither wait nor raise."""
 

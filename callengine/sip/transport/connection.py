@@ -15,10 +15,12 @@ from callengine import greenlets
 from callengine.errors import BadMessage
 from callengine.sip.flow import Flow
 from callengine.sip.framing import PING, PONG, Framer
-from callengine.sip.transport.base import OnBroken, OnMessage
+from callengine.sip.transport.base import IsNeeded, OnBroken, OnMessage
 
 _PIECE = 65536
 """Bytes read at once."""
+
+_LINGER_SECONDS = 1.0
 
 _MAX_BACKLOG = 1_000_000
 """Bytes that may wait for a remote end that does not read; with more the connection is closed."""
@@ -49,6 +51,7 @@ class Connection:
         limits: StreamLimits,
         on_message: OnMessage,
         on_broken: OnBroken,
+        is_needed: IsNeeded,
         on_ended: Callable[[Connection], None],
         owner: Group,
     ) -> None:
@@ -62,6 +65,7 @@ class Connection:
         self._limits = limits
         self._on_message = on_message
         self._on_broken = on_broken
+        self._is_needed = is_needed
         self._on_ended = on_ended
         self._owner = owner
         self._backlog: deque[bytes] = deque()
@@ -109,7 +113,13 @@ class Connection:
         framer, begun_at = Framer(), time.monotonic()
         while True:
             limit = self._limits.message if framer.is_begun else self._limits.idle
-            socket.wait_read(reading.fileno(), timeout=max(0.0, begun_at + limit - time.monotonic()))
+            try:
+                socket.wait_read(reading.fileno(), timeout=max(0.0, begun_at + limit - time.monotonic()))
+            except TimeoutError:
+                if framer.is_begun or not self._is_needed(self.flow):
+                    raise
+                begun_at = time.monotonic()
+                continue
             piece = reading.recv(_PIECE)
             if not piece:
                 return
@@ -117,6 +127,7 @@ class Connection:
             if self._take(framer, piece) or not (was_begun and framer.is_begun):
                 begun_at = time.monotonic()
             if self._is_over:
+                _linger(reading)
                 return
 
     def _take(self, framer: Framer, piece: bytes) -> int:
@@ -177,3 +188,16 @@ class Connection:
                 self._socket.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+
+def _linger(broken: socket.socket) -> None:
+    """Say that we are done, and read on for a moment: to close with bytes unread would destroy our answer."""
+    try:
+        broken.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + _LINGER_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            socket.wait_read(broken.fileno(), timeout=left)
+            if not broken.recv(_PIECE):
+                return
+    except OSError:
+        pass

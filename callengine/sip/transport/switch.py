@@ -9,7 +9,7 @@ from callengine.sip.flow import Flow
 from callengine.sip.grammar import format_host
 from callengine.sip.message import Request
 from callengine.sip.next_hop import flow_to
-from callengine.sip.transport.base import OnBroken, OnLost, OnMessage, Transport
+from callengine.sip.transport.base import IsNeeded, OnBroken, OnLost, OnMessage, Transport
 from callengine.sip.transport.connection import StreamLimits
 from callengine.sip.transport.tcp import TcpTransport
 from callengine.sip.transport.udp import UdpTransport
@@ -41,6 +41,7 @@ class Switch:
         on_message: OnMessage,
         on_broken: OnBroken,
         on_lost: OnLost,
+        is_needed: IsNeeded,
         limits: StreamLimits | None = None,
     ) -> None:
         """`names` are out of "udp" and "tcp"; `limits` are those of connections."""
@@ -52,7 +53,13 @@ class Switch:
                 self._transports[name] = UdpTransport(host, port, on_datagram=on_message)
             else:
                 self._tcp = self._transports[name] = TcpTransport(
-                    host, port, on_message=on_message, on_broken=on_broken, on_lost=on_lost, limits=limits
+                    host,
+                    port,
+                    on_message=on_message,
+                    on_broken=on_broken,
+                    on_lost=on_lost,
+                    is_needed=is_needed,
+                    limits=limits,
                 )
         self.first = names[0]
 

@@ -15,7 +15,7 @@ from gevent.pool import Group
 
 from callengine import greenlets
 from callengine.sip.flow import Flow
-from callengine.sip.transport.base import OnBroken, OnLost, OnMessage
+from callengine.sip.transport.base import IsNeeded, OnBroken, OnLost, OnMessage
 from callengine.sip.transport.connection import Connection, StreamLimits
 
 _BACKLOG = 256
@@ -36,6 +36,7 @@ class TcpTransport:
         on_message: OnMessage,
         on_broken: OnBroken,
         on_lost: OnLost,
+        is_needed: IsNeeded,
         limits: StreamLimits | None = None,
     ) -> None:
         self.send_failures = 0
@@ -49,6 +50,7 @@ class TcpTransport:
             limits=self._limits,
             on_message=on_message,
             on_broken=on_broken,
+            is_needed=is_needed,
             on_ended=self._forget,
         )
         self._listener: socket.socket | None = None

@@ -262,6 +262,22 @@ def test_a_caller_who_gives_up_while_the_phone_rings_stops_it(serving: MakeServi
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
 
+def test_calls_whose_media_is_gone_too_are_ended(serving: MakeServing) -> None:
+    desk, service = serving("alice")
+    _alice, caller, agent = talk(desk)
+    waiting = desk.phone().call("support")
+    service.kill()
+    _end_media(desk)
+    Serving(desk, into=service)
+    for session in (caller, agent, waiting):
+        assert session.ended.wait(5)
+        assert session.ended_by == "remote"
+    desk.until("select count(*) from calls where cause = 'no_media' and disposition = 'failed'", 2)
+    desk.until("select state from agents", "available")
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+    assert desk.one("select depth from queues")["depth"] == 0
+
+
 def test_a_bye_that_was_due_is_sent(serving: MakeServing) -> None:
     desk, service = serving("alice", GENERAL__BYE_RACE_DELAY_MS="2000")
     _alice, caller, agent = talk(desk)

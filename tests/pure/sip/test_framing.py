@@ -38,6 +38,7 @@ STREAM = [
     PING,
     PING,
     message(b"abc", line_end=b"\n"),
+    HEAD + b"Content-Length:\r\n 3\r\n\r\nxyz",
 ]
 
 

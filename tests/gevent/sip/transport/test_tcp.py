@@ -23,6 +23,7 @@ class Ear:
     """A transport, and all that it tells."""
 
     def __init__(self, **limits: float) -> None:
+        self.needed: set[Flow] = set()
         self.came: list[tuple[bytes, Flow]] = []
         self.broken: list[str] = []
         self.lost: list[Flow] = []
@@ -32,6 +33,7 @@ class Ear:
             on_message=lambda wire, flow: self.came.append((wire, flow)),
             on_broken=self._note_broken,
             on_lost=self.lost.append,
+            is_needed=self.needed.__contains__,
             limits=StreamLimits(**limits),  # type: ignore[arg-type]
         )
         self.transport.start()
@@ -117,7 +119,7 @@ def test_a_keep_alive_is_answered(make_ear: MakeEar) -> None:
 def test_what_cannot_be_cut_is_told_answered_and_closed(make_ear: MakeEar) -> None:
     ear = make_ear()
     peer = ear.connect()
-    peer.sendall(b"OPTIONS sip:x SIP/2.0\r\n\r\n")
+    peer.sendall(b"OPTIONS sip:x SIP/2.0\r\n\r\n" + b"more" * 100_000)
     assert peer.recv(16) == b"400"
     assert is_closed(peer)
     assert "Content-Length" in ear.broken[0]
@@ -154,6 +156,16 @@ def test_an_idle_connection_is_closed_and_one_that_is_kept_alive_is_not(make_ear
     lively.sendall(MESSAGE)
     wait_until(lambda: ear.came)
     pinging.kill()
+
+
+def test_an_idle_connection_with_a_dialog_is_kept(make_ear: MakeEar) -> None:
+    ear = make_ear(idle=0.2)
+    peer = ear.connect()
+    ear.needed.add(Flow("tcp", *peer.getsockname()))
+    gevent.sleep(0.6)
+    assert ear.transport.connection_count() == 1
+    ear.needed.clear()
+    assert is_closed(peer)
 
 
 def test_one_connection_too_many_is_closed_at_once_and_a_place_is_free_again_later(make_ear: MakeEar) -> None:
@@ -215,7 +227,11 @@ def test_what_the_network_does_not_take_at_once_arrives_whole(make_ear: MakeEar)
 def test_a_taken_address_is_refused_and_a_closed_one_is_free(make_ear: MakeEar) -> None:
     ear = make_ear()
     again = TcpTransport(
-        *ear.address, on_message=lambda *_: None, on_broken=lambda *_: None, on_lost=lambda _: None
+        *ear.address,
+        on_message=lambda *_: None,
+        on_broken=lambda *_: None,
+        on_lost=lambda _: None,
+        is_needed=lambda _: False,
     )
     with pytest.raises(OSError, match="in use"):
         again.start()
