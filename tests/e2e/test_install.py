@@ -225,6 +225,7 @@ def test_from_nothing_to_an_upgrade_and_back(installed: Installed, tmp_path: Pat
     outputs = {"callengine.service.out", "callengine-media@main.service.out"}
     assert {path for path in left if "/backups/" not in path} - outputs <= {
         *places,
+        "var/lib/callengine/call_center.db.lock",
         *(f"var/lib/callengine/call_center.db-{end}" for end in ("wal", "shm")),
     }
     assert places <= left
