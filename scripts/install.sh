@@ -157,6 +157,8 @@ build() {
     "$directory/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$scratch" ||
         fail "callengine's packages cannot be installed; nothing has changed."
     chmod -R go+rX,go-w "$directory"
+    callengine_of "$directory" --version >/dev/null 2>&1 ||
+        fail "the service's user cannot run $python: set PYTHON to one that everybody may use; nothing has changed."
     touch "$directory/complete"
     rm -rf "$scratch"
     trap - EXIT
