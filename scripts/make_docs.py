@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: settings, state machines, and what modules are for.
+"""Writes the pages of docs/ that are made from the code: settings and their tests, errors, states, modules.
 
 python scripts/make_docs.py           write them
 python scripts/make_docs.py --check   exit 1, naming each page that is not as it would be written
@@ -12,8 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from callengine import errors
 from callengine.callcenter import agent_states
 from callengine.config.schema import ENVIRONMENTS, OTHER_NAMES, SECTIONS, TABLES, Setting, declared
+from callengine.errors import CallCenterError
 from callengine.sip import transaction_states
 from callengine.sip.transaction_states import State, Table
 
@@ -59,6 +61,30 @@ MODULES = f"""\
 {NOTICE}
 
 What each module is for: the first line of its docstring. `docs/architecture.md` tells how they go together.
+"""
+
+
+ERRORS = f"""\
+# Errors
+{NOTICE}
+
+Every error that callengine raises of its own is a `CallCenterError`. Which SIP status an INVITE or REGISTER
+refused with it is answered, and which HTTP status the API answers, stands here;
+`tests/gevent/callcenter/test_errors_answered.py` sends and asks for each.
+
+| Error | Is a | Caller hears (SIP) | API answers (HTTP) | Meaning |
+|---|---|---|---|---|
+"""
+
+EFFECTS = f"""\
+# What shows each setting's effect
+{NOTICE}
+
+Each setting with the tests that set it and see from outside what it does. `docs/testing.md` tells how a row
+is added.
+
+| Setting | Tests |
+|---|---|
 """
 
 
@@ -176,8 +202,41 @@ def _purpose(module: Path) -> str:
     return (docstring or "").partition("\n")[0]
 
 
+def error_tree() -> str:
+    """The page of all errors."""
+    return ERRORS + "".join(map(_error_row, _with_subclasses(CallCenterError)))
+
+
+def _with_subclasses(error: type[CallCenterError]) -> Iterator[type[CallCenterError]]:
+    yield error
+    for each in error.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield from _with_subclasses(each)
+
+
+def _error_row(error: type[CallCenterError]) -> str:
+    base = error.__bases__[0].__name__
+    meaning = _cell((error.__doc__ or "").partition("\n")[0])
+    return f"| `{error.__name__}` | `{base}` | {error.sip_status} | {error.http_status} | {meaning} |\n"
+
+
+def effect_table() -> str:
+    """The page that names the tests of each setting's effect."""
+    sys.path.insert(0, str(ROOT))  # a script has its own folder there
+    from tests.effects import effects, settings
+
+    found = effects()
+    rows = (
+        f"| `{setting}` | {'<br>'.join(f'`{test}`' for test in found.get(setting, []))} |\n"
+        for setting in settings()
+    )
+    return EFFECTS + "".join(rows)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration,
+    "effects.md": effect_table,
+    "errors.md": error_tree,
     "modules.md": modules,
     "states.md": states,
 }
