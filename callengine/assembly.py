@@ -8,6 +8,7 @@ from secrets import token_bytes
 
 from sqlalchemy import Engine
 
+from callengine.callcenter import journal
 from callengine.callcenter.addresses import Addresses
 from callengine.callcenter.administration import Administration
 from callengine.callcenter.bridge import Bridge
@@ -130,6 +131,7 @@ def _gather_people(base: Foundation) -> People:
     base.bus.subscribe(roster.apply, _OF_AGENTS)
     base.bus.subscribe(wrap_up.note, [EventType.AGENT_STATE_CHANGED])
     base.bus.subscribe(statistics.count)
+    base.bus.subscribe(journal.note, journal.NOTED)
     wrap_up.take_up(base.engine)
     presence = Presence(engine=base.engine, committer=base.committer, timers=base.timers, clock=base.clock)
     presence.load([agent.name for agent in roster])

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: settings, database, state machines, modules.
+"""Writes the pages of docs/ that are made from the code: settings, tests, database, errors, states, modules.
 
 python scripts/make_docs.py           write them
 python scripts/make_docs.py --check   exit 1, naming each page that is not as it would be written
@@ -12,13 +12,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from callengine import errors
 from callengine.callcenter import agent_states
 from callengine.config.schema import ENVIRONMENTS, OTHER_NAMES, SECTIONS, TABLES, Setting, declared
+from callengine.errors import CallCenterError
 from callengine.sip import transaction_states
 from callengine.sip.transaction_states import State, Table
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT))  # a script has its own folder there
 
 from scripts.database_page import database  # noqa: E402
 
@@ -63,6 +65,30 @@ MODULES = f"""\
 {NOTICE}
 
 What each module is for: the first line of its docstring. `docs/architecture.md` tells how they go together.
+"""
+
+
+ERRORS = f"""\
+# Errors
+{NOTICE}
+
+Every error that callengine raises of its own is a `CallCenterError`. Which SIP status an INVITE or REGISTER
+refused with it is answered, and which HTTP status the API answers, stands here;
+`tests/gevent/callcenter/test_errors_answered.py` sends and asks for each.
+
+| Error | Is a | Caller hears (SIP) | API answers (HTTP) | Meaning | What the engine does by itself |
+|---|---|---|---|---|---|
+"""
+
+EFFECTS = f"""\
+# What shows each setting's effect
+{NOTICE}
+
+Each setting with the tests that set it and see from outside what it does. `docs/testing.md` tells how a row
+is added.
+
+| Setting | Tests |
+|---|---|
 """
 
 
@@ -180,9 +206,42 @@ def _purpose(module: Path) -> str:
     return (docstring or "").partition("\n")[0]
 
 
+def error_tree() -> str:
+    """The page of all errors."""
+    return ERRORS + "".join(map(_error_row, _with_subclasses(CallCenterError)))
+
+
+def _with_subclasses(error: type[CallCenterError]) -> Iterator[type[CallCenterError]]:
+    yield error
+    for each in error.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield from _with_subclasses(each)
+
+
+def _error_row(error: type[CallCenterError]) -> str:
+    base = error.__bases__[0].__name__
+    meaning = _cell((error.__doc__ or "").partition("\n")[0])
+    answers = f"{error.sip_status} | {error.http_status}"
+    return f"| `{error.__name__}` | `{base}` | {answers} | {meaning} | {error.by_itself} |\n"
+
+
+def effect_table() -> str:
+    """The page that names the tests of each setting's effect."""
+    from tests.effects import effects, settings
+
+    found = effects()
+    rows = (
+        f"| `{setting}` | {'<br>'.join(f'`{test}`' for test in found.get(setting, []))} |\n"
+        for setting in settings()
+    )
+    return EFFECTS + "".join(rows)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "database.md": lambda: database(NOTICE),
+    "effects.md": effect_table,
+    "errors.md": error_tree,
     "modules.md": modules,
     "states.md": states,
 }

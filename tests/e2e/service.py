@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from tests.e2e.ports import free_sip_port, free_tcp_port, free_udp_range
@@ -27,6 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "e2e-secret"
 _ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:)", re.MULTILINE)
 """Where a line of the log begins that is not the continuation of another."""
+SECRETS = re.compile(
+    rf"{PASSWORD}|\bresponse=|\bnonce=|\bcnonce=|\bnextnonce=|(Proxy-)?Authorization:"
+    r"|\bha1(_md5|_sha256)?\b\W{1,4}[0-9a-f]{32}",
+    re.IGNORECASE,
+)
+"""What no log may hold: passwords, and what a digest is made of (RFC 7616)."""
 _TROUBLE = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|Traceback")
 
 
@@ -59,6 +66,7 @@ class Service:
             "MEDIA__PORT_LAST": str(last),
             "SECURITY__OPEN_INBOUND": "true",
             "LOG__FILE": str(self.log),
+            "LOG__LEVEL": "DEBUG",
             # The machine of the tests is shared: what it holds up for longer than this is ours.
             "LOG__HUB_BLOCKED_MS": "1000",
         }
@@ -96,10 +104,14 @@ class Service:
         for agent in self.agents:
             self.command("agents", "add", agent, "--password", PASSWORD, "--queue", "support")
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         self.stop()
         for pid in self.worker_pids:
             end_process(pid)
+        told = self.secrets_told()
+        assert error is not None or not told, f"the log tells secrets: {told[:3]}"
 
     def serve(self, timeout: float = 20.0) -> None:
         """Start `serve` and wait until it is ready; raises RuntimeError with its output if it never is."""
@@ -170,6 +182,24 @@ class Service:
         """What its log and output warn of, or tell of an error: each with the lines that belong to it."""
         text = self.output() + (self.log.read_text(encoding="utf-8") if self.log.exists() else "")
         return [entry for entry in _ENTRY.split(text) if _TROUBLE.search(entry)]
+
+    def secrets_told(self) -> list[str]:
+        """The lines of its log and output that tell a secret: a password, a digest, the stored HA1."""
+        files = self.directory.glob("callengine.log*")
+        text = self.output() + "".join(file.read_text(encoding="utf-8") for file in files)
+        known = self._stored_secrets()
+        return [
+            line
+            for line in text.splitlines()
+            if SECRETS.search(line) or any(secret in line for secret in known)
+        ]
+
+    def _stored_secrets(self) -> list[str]:
+        """Every agent's HA1, as the database has it."""
+        if not self.database.exists():
+            return []
+        rows = self.rows("select ha1_md5, ha1_sha256 from agents")
+        return [secret for row in rows for secret in row.values() if secret]
 
     def output(self) -> str:
         """What `serve` has printed."""

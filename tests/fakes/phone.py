@@ -18,6 +18,7 @@ from callengine.sip.server_transaction import ServerTransaction
 
 Script = Callable[[IncomingSession], None]
 CODECS = ("PCMU", "PCMA")
+CALLER = '"Ann Caller" <sip:5551@example.com>'
 
 
 def answer(session: IncomingSession) -> None:
@@ -91,14 +92,14 @@ class Phone:
             self._registration.unregister()
             self._registration = None
 
-    def call(self, number: str, *, body: bytes | None = None) -> OutgoingSession:
+    def call(self, number: str, *, body: bytes | None = None, from_: str = CALLER) -> OutgoingSession:
         """Call a number and wait until it is clear what becomes of it; a call that is answered is ACKed."""
-        session = self.dial(number, body=body)
+        session = self.dial(number, body=body, from_=from_)
         session.final.wait(10)
         session.acknowledge()
         return session
 
-    def dial(self, number: str, *, body: bytes | None = None) -> OutgoingSession:
+    def dial(self, number: str, *, body: bytes | None = None, from_: str = CALLER) -> OutgoingSession:
         """Call a number, and wait for nothing."""
         offer = make_offer(host="127.0.0.1", port=40002, codecs=CODECS, session_id=1, version=1)
         host, port = self._server
@@ -106,7 +107,7 @@ class Phone:
             self.endpoint,
             target_uri=f"sip:{number}@{host}:{port}",
             flow=self._flow,
-            from_='"Ann Caller" <sip:5551@example.com>',
+            from_=from_,
             to=f"<sip:{number}@{host}>",
             contact=self.endpoint.contact("caller"),
             body=offer.serialise() if body is None else body,

@@ -114,33 +114,41 @@ def test_a_call_without_a_usable_codec_is_refused(make_desk: MakeDesk, body: byt
     assert desk.center.statistics()["legs"] == 0
 
 
-def test_a_full_queue_is_busy(make_desk: MakeDesk) -> None:
-    desk = make_desk("alice", QUEUES__SUPPORT__CAPACITY="1")
-    first = desk.phone().call("support")
-    second = desk.phone().call("support")
-    assert first.answered.is_set()
-    assert second.refused is not None
-    assert second.refused[0] == 486
+@pytest.mark.effect("queues.NAME.capacity")
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_a_full_queue_is_busy(make_desk: MakeDesk, capacity: int) -> None:
+    desk = make_desk("alice", QUEUES__SUPPORT__CAPACITY=str(capacity))
+    first, *others = [desk.phone().call("support") for _ in range(capacity)]
+    refused = desk.phone().call("support").refused
+    assert all(session.answered.is_set() for session in (first, *others))
+    assert refused is not None
+    assert refused[0] == 486
     first.hang_up()
-    desk.until("select depth from queues", 0)
+    desk.until("select depth from queues", capacity - 1)
     assert desk.phone().call("support").answered.is_set()
 
 
-def test_too_many_waiting_over_all_queues_is_busy(make_desk: MakeDesk) -> None:
-    desk = make_desk("alice", ROUTING__MAX_QUEUE_DEPTH="1")
-    assert desk.phone().call("support").answered.is_set()
+@pytest.mark.effect("routing.max_queue_depth")
+@pytest.mark.parametrize("depth", [1, 2])
+def test_too_many_waiting_over_all_queues_is_busy(make_desk: MakeDesk, depth: int) -> None:
+    desk = make_desk("alice", ROUTING__MAX_QUEUE_DEPTH=str(depth))
+    for _ in range(depth):
+        assert desk.phone().call("support").answered.is_set()
     refused = desk.phone().call("support").refused
     assert refused is not None
     assert refused[0] == 486
 
 
-def test_who_waits_too_long_is_sent_away(make_desk: MakeDesk) -> None:
-    desk = make_desk("alice", QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS="0.3")
+@pytest.mark.effect("queues.NAME.max_wait_time_seconds")
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+def test_who_waits_too_long_is_sent_away(make_desk: MakeDesk, seconds: float) -> None:
+    desk = make_desk("alice", QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS=str(seconds))
     caller = desk.phone().call("support")
     assert caller.ended.wait(5)
     assert caller.ended_by == "remote"
     desk.until("select disposition from calls", "timed_out")
     assert desk.one("select state from queue_entries")["state"] == "timed_out"
+    assert seconds <= desk.one(RECORD)["wait_seconds"] < seconds + 0.6
 
 
 def test_who_gives_up_while_waiting_is_abandoned(make_desk: MakeDesk) -> None:
@@ -170,14 +178,17 @@ def test_stopping_hangs_up_everybody(make_desk: MakeDesk) -> None:
     assert {row["state"] for row in desk.rows("select state from legs")} == {"ended"}
 
 
-def test_a_call_that_lasts_too_long_is_ended(make_desk: MakeDesk) -> None:
-    desk = make_desk("alice", GENERAL__MAX_CALL_DURATION_MINUTES="0.01")
+@pytest.mark.effect("general.max_call_duration_minutes")
+@pytest.mark.parametrize("minutes", [0.01, 0.03])
+def test_a_call_that_lasts_too_long_is_ended(make_desk: MakeDesk, minutes: float) -> None:
+    desk = make_desk("alice", GENERAL__MAX_CALL_DURATION_MINUTES=str(minutes))
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
     alice.wait_for_call()
     assert caller.ended.wait(5)
     desk.until("select cause from calls", "max_duration")
     assert desk.one(RECORD)["hung_up_by"] == "system"
+    assert minutes * 60 - 0.1 <= desk.one(RECORD)["talk_seconds"] < minutes * 60 + 0.8
 
 
 def test_a_caller_who_cancels_before_the_answer_is_abandoned(

@@ -130,8 +130,10 @@ def test_an_answer_without_a_usable_codec_is_a_refusal(make_desk: MakeDesk) -> N
     desk.until("select count(*) from agents where state = 'available'", 2)
 
 
-def test_wrap_up_keeps_the_agent_free_of_calls_for_its_time(make_desk: MakeDesk) -> None:
-    desk = make_desk("alice", QUEUES__SUPPORT__WRAP_UP_SECONDS="0.5")
+@pytest.mark.effect("queues.NAME.wrap_up_seconds")
+@pytest.mark.parametrize("seconds", [0.5, 1.0])
+def test_wrap_up_keeps_the_agent_free_of_calls_for_its_time(make_desk: MakeDesk, seconds: float) -> None:
+    desk = make_desk("alice", QUEUES__SUPPORT__WRAP_UP_SECONDS=str(seconds))
     alice = desk.agent("alice")
     first = desk.phone().call("support")
     alice.wait_for_call().confirmed.wait(5)
@@ -143,7 +145,7 @@ def test_wrap_up_keeps_the_agent_free_of_calls_for_its_time(make_desk: MakeDesk)
     rows = desk.rows("select at, payload from event_log where type = 'agent_state_changed' order by number")
     began = next(row["at"] for row in rows if '"new":"wrap_up"' in row["payload"])
     ended = next(row["at"] for row in rows if '"old":"wrap_up"' in row["payload"])
-    assert ended - began == pytest.approx(0.5, abs=0.2)
+    assert ended - began == pytest.approx(seconds, abs=0.2)
     second.hang_up()
 
 
@@ -197,6 +199,7 @@ def test_a_change_of_the_session_is_stored_before_it_is_answered(make_desk: Make
     desk.until("select state from agents", "available")
 
 
+@pytest.mark.effect("general.bye_retry_attempts")
 @pytest.mark.parametrize("retries", [0, 2])
 def test_a_bye_that_stays_unanswered_is_sent_again_so_often(make_desk: MakeDesk, retries: int) -> None:
     desk = make_desk("alice", GENERAL__BYE_TIMEOUT_SECONDS="0.2", GENERAL__BYE_RETRY_ATTEMPTS=str(retries))
