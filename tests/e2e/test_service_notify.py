@@ -91,6 +91,7 @@ def test_what_the_service_manager_hears(tmp_path: Path, listener: Listener) -> N
         process.wait()
 
 
+@pytest.mark.effect("media.start")
 def test_no_ready_without_media(tmp_path: Path, listener: Listener) -> None:
     service = Service(tmp_path / "service", agents=[], settings={"MEDIA__START": "false"})
     service.prepare()

@@ -80,6 +80,7 @@ def host(root: Path) -> Iterator[Host]:
     host.media.stop()
 
 
+@pytest.mark.effect("media.start")
 def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     host.start()
     media, socket = host.media.pid, host.root / "run/callengine/media.sock"
