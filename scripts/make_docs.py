@@ -74,7 +74,7 @@ ERRORS = f"""\
 
 Every error that callengine raises of its own is a `CallCenterError`. Which SIP status an INVITE or REGISTER
 refused with it is answered, and which HTTP status the API answers, stands here;
-`tests/gevent/callcenter/test_errors_answered.py` sends and asks for each.
+`tests/gevent/service/test_errors_answered.py` sends and asks for each.
 
 | Error | Is a | Caller hears (SIP) | API answers (HTTP) | Meaning | What the engine does by itself |
 |---|---|---|---|---|---|

@@ -10,7 +10,7 @@ from loguru import logger
 from callengine.config import load
 from callengine.errors import SettingsError
 from tests.gevent.callcenter.conftest import Desk
-from tests.gevent.callcenter.test_ending import center_of, refusal
+from tests.gevent.service.test_ending import center_of, refusal
 
 MakeDesk = Callable[..., Desk]
 

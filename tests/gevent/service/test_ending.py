@@ -9,7 +9,7 @@ import gevent
 from callengine.app import CallCenter
 from tests.fakes.phone import Phone
 from tests.gevent.callcenter.conftest import Desk, wait_until
-from tests.gevent.callcenter.test_app import ask, fetch
+from tests.gevent.service.test_app import ask, fetch
 
 MakeDesk = Callable[..., Desk]
 
