@@ -17,6 +17,7 @@ from callengine.callcenter.bridge import Silences
 from callengine.callcenter.leg_rows import Owner
 from callengine.clock import Clock
 from callengine.config import Settings
+from callengine.config.schema import SIZE
 from callengine.db.checkpoint import Checkpointer
 from callengine.db.claim import claim
 from callengine.db.committer import Committer
@@ -153,6 +154,8 @@ def _media_environment(settings: Settings) -> dict[str, str]:
         "LOG__LEVEL": settings.log.level,
         "LOG__FORMAT": settings.log.format,
         "LOG__FILE": settings.log.file,
+        "LOG__ROTATION": SIZE.show(settings.log.rotation),
+        "LOG__HUB_BLOCKED_MS": settings.log.hub_blocked_ms,
     }
     inherited = {name: value for name, value in os.environ.items() if name not in NOTIFY_VARIABLES}
     return {**inherited, **{f"CALLENGINE_{key}": str(value) for key, value in values.items()}}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from callengine.config import load
-from callengine.config.describe import as_json, as_text
+from callengine.cli._options import json_option
+from callengine.config import describe, load
 
 
 @click.group
@@ -14,15 +16,17 @@ def command() -> None:
 
 
 @command.command
-@click.option("--json", "json_wanted", is_flag=True, help="One JSON document instead of lines.")
-def show(json_wanted: bool) -> None:
+@json_option
+def show(as_json: bool) -> None:
     """Print every setting with its value and where it was set."""
     settings = load()
-    click.echo(as_json(settings) if json_wanted else as_text(settings))
+    click.echo(describe.as_json(settings) if as_json else describe.as_text(settings))
 
 
 @command.command
-def check() -> None:
+@json_option
+def check(as_json: bool) -> None:
     """Say whether the service would start with these settings; exit 1 if not, naming all that is wrong."""
     settings = load()
-    click.echo(f"The settings are good (environment {settings.environment}).")
+    text = f"The settings are good (environment {settings.environment})."
+    click.echo(json.dumps({"environment": settings.environment}) if as_json else text)

@@ -46,6 +46,8 @@ _PATH = Text("a path")
 _SOCKET = Text("a path", r"[^\x00-\x1f\x7f]+")
 _PORT = Whole(1, 65535)
 _SECONDS = Number(0.001, 86400)
+SIZE = Size()
+"""How sizes are written, such as 100 MB."""
 _STRATEGY = Choice(("round_robin", "longest_idle"))
 
 QUEUE_NAME = _USER
@@ -316,7 +318,7 @@ class Log:
     rotation: Annotated[
         int,
         Setting(
-            Size(), "A log file that has grown to this size is set aside; five of those are kept.", "100 MB"
+            SIZE, "A log file that has grown to this size is set aside; five of those are kept.", "100 MB"
         ),
     ]
     hub_blocked_ms: Annotated[

@@ -1,6 +1,8 @@
 """The log under gevent: greenlets and calls in its lines, and a writer that never holds the hub."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +77,25 @@ def _drain(reader: int, pieces: list[bytes]) -> None:
 def test_a_line_from_a_native_thread(file: Path) -> None:
     ThreadPool(1).spawn(log.from_native_thread, "WARNING", "from below").get()
     assert written(file) == ["thread - from below\n"]
+
+
+TALKATIVE = """
+from gevent import monkey; monkey.patch_all()
+import sys
+from loguru import logger
+from callengine import log
+log.configure()
+for number in range(30_000):
+    logger.info("line {} {}", number, "x" * 100)
+print("done", log.dropped() > 0, flush=True)
+"""
+
+
+def test_a_terminal_that_nobody_reads_holds_up_nobody() -> None:
+    talking = subprocess.Popen(
+        [sys.executable, "-c", TALKATIVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert talking.stdout is not None
+    with gevent.Timeout(30):
+        assert talking.stdout.readline() == "done True\n"
+        assert talking.wait() == 0

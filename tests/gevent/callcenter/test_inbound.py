@@ -32,7 +32,7 @@ def test_a_call_is_queued_answered_and_recorded(make_desk: MakeDesk) -> None:
         "Ann Caller",
         "support",
     )
-    assert record["talk_seconds"] == pytest.approx(0.2, abs=0.1)
+    assert 0.15 <= record["talk_seconds"] < 2
     assert record["wait_seconds"] == pytest.approx(record["connected_at"] - record["queued_at"], abs=0.01)
     offer = desk.one("select * from offers")
     assert (offer["state"], offer["sip_status"]) == ("ended", 200)

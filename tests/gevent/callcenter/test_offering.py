@@ -131,7 +131,7 @@ def test_an_answer_without_a_usable_codec_is_a_refusal(make_desk: MakeDesk) -> N
 
 
 @pytest.mark.effect("queues.NAME.wrap_up_seconds")
-@pytest.mark.parametrize("seconds", [0.5, 1.0])
+@pytest.mark.parametrize("seconds", [0.5, 3.0])
 def test_wrap_up_keeps_the_agent_free_of_calls_for_its_time(make_desk: MakeDesk, seconds: float) -> None:
     desk = make_desk("alice", QUEUES__SUPPORT__WRAP_UP_SECONDS=str(seconds))
     alice = desk.agent("alice")
@@ -145,7 +145,7 @@ def test_wrap_up_keeps_the_agent_free_of_calls_for_its_time(make_desk: MakeDesk,
     rows = desk.rows("select at, payload from event_log where type = 'agent_state_changed' order by number")
     began = next(row["at"] for row in rows if '"new":"wrap_up"' in row["payload"])
     ended = next(row["at"] for row in rows if '"old":"wrap_up"' in row["payload"])
-    assert ended - began == pytest.approx(seconds, abs=0.2)
+    assert seconds - 0.01 <= ended - began < seconds + 2
     second.hang_up()
 
 

@@ -69,7 +69,7 @@ def test_a_reference_to_nothing(tmp_path: Path, value: str) -> None:
 
 @pytest.mark.effect("database.max_connections")
 @pytest.mark.effect("database.connection_timeout_seconds")
-@pytest.mark.parametrize(("most", "seconds"), [(1, 0.2), (3, 0.9)])
+@pytest.mark.parametrize(("most", "seconds"), [(1, 0.2), (3, 2.5)])
 def test_so_many_connections_and_then_so_long_a_wait(
     postgresql_server: PostgresqlServer, most: int, seconds: float
 ) -> None:
@@ -82,7 +82,7 @@ def test_so_many_connections_and_then_so_long_a_wait(
         began = time.monotonic()
         with pytest.raises(DatabaseError), reading(engine):
             pass
-        assert seconds - 0.05 <= time.monotonic() - began < seconds + 0.6
+        assert seconds - 0.05 <= time.monotonic() - began < seconds + 2
     engine.dispose()
 
 

@@ -56,7 +56,7 @@ def test_phones_are_asked_for_the_password_of_that_realm(make_desk: MakeDesk, re
 
 
 @pytest.mark.effect("general.bye_race_delay_ms")
-@pytest.mark.parametrize("milliseconds", [0, 600])
+@pytest.mark.parametrize("milliseconds", [0, 3000])
 def test_the_other_side_is_hung_up_after_the_delay(make_desk: MakeDesk, milliseconds: int) -> None:
     desk = make_desk("alice", GENERAL__BYE_RACE_DELAY_MS=str(milliseconds))
     alice = desk.agent("alice")
@@ -66,12 +66,12 @@ def test_the_other_side_is_hung_up_after_the_delay(make_desk: MakeDesk, millisec
     desk.until("select state from calls", "connected")
     caller.hang_up()
     desk.until("select state from calls", "ended")
-    assert session.ended.wait(0.4) == (milliseconds == 0)
+    assert session.ended.wait(0.5 if milliseconds else 5) == (milliseconds == 0)
     assert session.ended.wait(5)
 
 
 @pytest.mark.effect("general.bye_timeout_seconds")
-@pytest.mark.parametrize("seconds", [0.2, 1.0])
+@pytest.mark.parametrize("seconds", [0.2, 2.5])
 def test_a_bye_is_given_up_after_its_timeout(make_desk: MakeDesk, seconds: float) -> None:
     desk = make_desk("alice", GENERAL__BYE_TIMEOUT_SECONDS=str(seconds), GENERAL__BYE_RETRY_ATTEMPTS="0")
     alice = desk.agent("alice")
@@ -84,7 +84,7 @@ def test_a_bye_is_given_up_after_its_timeout(make_desk: MakeDesk, seconds: float
     desk.until("select state from agents", "available")
     ended = desk.one("select at from event_log where type = 'call_ended'")["at"]
     closed = desk.one("select at from event_log where type = 'leg_closed_unconfirmed'")["at"]
-    assert seconds <= closed - ended < seconds + 0.7
+    assert seconds <= closed - ended < seconds + 2
 
 
 @pytest.mark.effect("general.control_socket")

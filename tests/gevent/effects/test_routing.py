@@ -46,14 +46,14 @@ def test_the_order_in_which_agents_are_rung(
 
 
 @pytest.mark.effect("queues.NAME.ring_timeout_seconds")
-@pytest.mark.parametrize("seconds", [0.2, 0.9])
+@pytest.mark.parametrize("seconds", [0.2, 2.5])
 def test_a_phone_rings_so_long(make_desk: MakeDesk, seconds: float) -> None:
     desk = make_desk("alice", QUEUES__SUPPORT__RING_TIMEOUT_SECONDS=str(seconds))
     desk.agent("alice", script=just_ring)
     caller = desk.phone().call("support")
     desk.until("select count(*) from offers where state = 'no_answer'", 1)
     rang = desk.rows("select ring_seconds from offers where state = 'no_answer'")[0]["ring_seconds"]
-    assert seconds <= rang < seconds + 0.6
+    assert seconds <= rang < seconds + 2
     finish(desk, caller)
 
 
