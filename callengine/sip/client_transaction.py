@@ -117,6 +117,15 @@ class ClientTransaction(StateMachine):
         if was_pending:
             self._on_failure(error)
 
+    def give_up_for_now(self, error: SessionError) -> None:
+        """Let a pending request that is cancelled fail with this error, but go on to hear what comes of it.
+
+        Who answers a CANCEL with 481 may have answered the INVITE before, and repeats that (RFC 3261 9.2).
+        """
+        if self.is_pending:
+            report, self._on_failure = self._on_failure, _nobody
+            report(error)
+
     def _slim(self) -> None:
         """Let go of what an answered request needs no more, while it waits for repetitions."""
         if self._wire:

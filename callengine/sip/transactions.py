@@ -178,7 +178,7 @@ class TransactionLayer:
         def take(response: Response) -> None:
             invite = self._clients.get((branch, "INVITE"))
             if response.status == 481 and invite is not None:
-                invite.give_up(RequestTimedOut("the other end does not know the INVITE"))
+                invite.give_up_for_now(RequestTimedOut("the other end does not know the INVITE"))
 
         self.request(cancel, flow, branch=branch, on_response=take, on_failure=_ignore)
 

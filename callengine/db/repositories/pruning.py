@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Delete, bindparam, delete, func, or_, select
+from sqlalchemy import Delete, and_, bindparam, delete, func, or_, select
 
 from callengine.db.base import Base, table_of
 from callengine.db.models import Call, Leg, LoggedEvent, Offer, QueueEntry
@@ -10,16 +10,19 @@ from callengine.db.transaction import Transaction
 from callengine.vocabulary import CallState
 
 _calls = table_of(Call)
+_legs = table_of(Leg)
 _log = table_of(LoggedEvent)
 
+_is_old = and_(
+    _calls.c.arrived_at < bindparam("before"),
+    _calls.c.state == CallState.ENDED,
+    _calls.c.ended_at < bindparam("before"),
+    ~select(_legs.c.id).where(_legs.c.call_id == _calls.c.id, _legs.c.ended_at.is_(None)).exists(),
+)
+"""Over long since, and its phones are quiet: a leg that is still ending holds its agent, also after a restart."""
 OLD_CALLS = (
     select(_calls.c.id, _calls.c.arrived_at)
-    .where(
-        _calls.c.arrived_at > bindparam("after"),
-        _calls.c.arrived_at < bindparam("before"),
-        _calls.c.state == CallState.ENDED,
-        _calls.c.ended_at < bindparam("before"),
-    )
+    .where(_calls.c.arrived_at > bindparam("after"), _is_old)
     .order_by(_calls.c.arrived_at)
     .limit(bindparam("most", type_=_log.c.number.type))
 )
@@ -48,11 +51,7 @@ LEGS_OF_CALL, OFFERS_OF_CALL, ENTRIES_OF_CALL = map(_of_call, (Leg, Offer, Queue
 EVENTS_OF_CALL = delete(_log).where(_log.c.call_id == bindparam("call_key"))
 CALL = delete(_calls).where(_calls.c.id == bindparam("call_key"))
 ALL_OF_A_CALL = (LEGS_OF_CALL, OFFERS_OF_CALL, ENTRIES_OF_CALL, EVENTS_OF_CALL, CALL)
-COUNT_OLD = select(func.count()).where(
-    _calls.c.arrived_at < bindparam("before"),
-    _calls.c.state == CallState.ENDED,
-    _calls.c.ended_at < bindparam("before"),
-)
+COUNT_OLD = select(func.count()).select_from(_calls).where(_is_old)
 
 
 def prune_calls(tx: Transaction, *, after: float, before: float, most: int) -> tuple[int, float]:

@@ -83,6 +83,27 @@ def test_a_call_that_began_long_ago_and_goes_on_stays(make_desk: MakeDesk) -> No
     caller.hang_up()
 
 
+def test_a_call_whose_phone_is_still_being_hung_up_stays(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    talk(desk, 1)
+    assert desk.center is not None
+    desk.center.stop()
+    _change(desk, "update legs set state = 'ending', ended_at = null where role = 'agent'")
+    with office(desk.settings) as administration:
+        assert administration.count_old_calls(before=time.time()) == 0
+        assert administration.prune(before=time.time(), by="x")["calls"] == 0
+        assert counts(desk)["legs"] == 2
+        _change(desk, "update legs set state = 'ended', ended_at = 1.0 where role = 'agent'")
+        assert administration.prune(before=time.time(), by="x")["calls"] == 1
+
+
+def _change(desk: Desk, statement: str) -> None:
+    engine = make_engine(desk.settings.database.url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
 def test_on_an_empty_database(make_desk: MakeDesk) -> None:
     desk = make_desk(open_now=False)
     committer = Committer(make_engine(desk.settings.database.url))

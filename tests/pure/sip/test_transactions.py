@@ -440,3 +440,23 @@ def test_a_cancel_of_what_the_other_end_does_not_know_ends_at_once() -> None:
     assert wire.words == ["CANCEL", "481 CANCEL"]
     assert [type(failure).__name__ for failure in asked.failures] == ["RequestTimedOut"]
     _ends(wire)
+
+
+def test_an_answer_that_crosses_the_cancel_which_the_other_end_does_not_know_is_heard() -> None:
+    wire, alice, bob = _pair()
+    invite = alice.request("INVITE")
+    alice.ask(invite, bob)
+    wire.run(0.1)
+    alice.layer.give_up_all(SessionError("killed"))
+    asked = alice.ask(invite, bob, is_sent=True)
+    answer = bob.served.pop()
+    bob.layer._servers.clear()
+    asked.transaction.cancel()
+    wire.run(0.1)
+    assert wire.words[-1] == "481 CANCEL"
+    assert len(asked.failures) == 1
+    answer.answer(200)
+    wire.run(0.1)
+    assert asked.statuses[-1] == 200
+    assert len(asked.failures) == 1
+    _ends(wire)
