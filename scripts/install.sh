@@ -65,16 +65,25 @@ name_places() {
 
 has_systemd() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
+# Whether the service's user can run a Python; its unit hides what lies in a home.
+for_everybody() {
+    local place
+    place=$("$1" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
+    [ -n "$root" ] || [[ $place != /root/* && $place != /home/* ]]
+}
+
 # The first Python that is new enough and can make environments.
 find_python() {
     local candidate
     for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
-        if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null &&
+            for_everybody "$candidate"; then
             python=$candidate
             break
         fi
     done
-    [ -n "${python:-}" ] || refuse "callengine needs Python 3.11 or newer: install python3, or set PYTHON."
+    [ -n "${python:-}" ] ||
+        refuse "callengine needs Python 3.11 or newer that lies in nobody's home: install python3, or set PYTHON."
     "$python" -c 'import ensurepip, venv' 2>/dev/null && return
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
@@ -109,7 +118,7 @@ as_service() {
     if [ -z "$root" ] && [ "$(id -u)" -eq 0 ]; then
         as=(setpriv --reuid=callengine --regid=callengine --init-groups --)
     fi
-    (cd "$opt" && umask 0027 && CALLENGINE_ENV=production CALLENGINE_SETTINGS=$settings "${as[@]}" "$@")
+    (cd "$opt" && umask 0027 && CALLENGINE_ENV=production CALLENGINE_SETTINGS=$settings CALLENGINE_CONFIG=$opt/config "${as[@]}" "$@")
 }
 
 callengine_of() {
@@ -180,11 +189,12 @@ link() {
 }
 
 write_wrapper() {
-    local program=$1 file=$opt/bin/$1
+    local program=$1 file=$opt/bin/$1  # alembic reads what lies in its directory
     cat >"$file.new" <<END
 #!/bin/sh
 # $program of the installed callengine, with the service's settings; for root, as the service's user.
-export CALLENGINE_ENV=production CALLENGINE_SETTINGS=$settings
+export CALLENGINE_ENV=production CALLENGINE_SETTINGS=$settings CALLENGINE_CONFIG=$opt/config
+$([ "$program" = callengine ] || echo "cd $opt || exit")
 if [ -z "$root" ] && [ "\$(id -u)" -eq 0 ]; then
     exec setpriv --reuid=callengine --regid=callengine --init-groups -- $opt/current/venv/bin/$program "\$@"
 fi
@@ -302,11 +312,20 @@ remove_older() {
     done
 }
 
+# Where no systemd can stop it, the service must be ended by whoever started it.
+refuse_while_it_runs() {
+    has_systemd && return
+    if [ -S "$run/callengine.sock" ] && [ -e "$opt/current" ] && callengine_of "$opt/current" status >/dev/null 2>&1; then
+        fail "the service runs: end it first (callengine drain --wait)."
+    fi
+}
+
 rollback() {
     local before after
     [ -e "$opt/current" ] || fail "nothing is installed in $opt."
     [ -e "$opt/previous" ] || fail "there is no version from before: only one was ever installed."
     before=$(readlink -f "$opt/current") after=$(readlink -f "$opt/previous")
+    refuse_while_it_runs
     back_up "$before" "before-rollback-of-${before##*/}" || fail "the database cannot be backed up; nothing has changed."
     stop_service
     if ! take_schema_to "$before" "$after"; then
@@ -333,19 +352,24 @@ take_schema_to() {
 }
 
 uninstall() {
+    refuse_while_it_runs
     if has_systemd; then
         callengine_of "$opt/current" drain --wait 2>/dev/null || true
         systemctl disable --now --quiet callengine.service 2>/dev/null || true
         systemctl stop 'callengine-media@*.service' 2>/dev/null || true
-    elif [ -S "$run/callengine.sock" ] && [ -e "$opt/current" ] && callengine_of "$opt/current" status >/dev/null 2>&1; then
-        fail "the service runs: end it first (callengine drain --wait)."
+    fi
+    if [ -z "$root" ] && pgrep --euid callengine >/dev/null 2>&1; then
+        fail "processes of the user callengine run: end them first ($(pgrep --euid callengine | tr '\n' ' '))."
     fi
     rm -f "$units/callengine.service" "$units/callengine-media@.service" "$bin/callengine"
     rm -rf "$opt" "$run"
     if has_systemd; then systemctl daemon-reload; fi
     if [ -n "$purge" ]; then
         rm -rf "$etc" "$state" "$logs"
-        [ -n "$root" ] || ! getent passwd callengine >/dev/null || userdel callengine
+        if [ -z "$root" ]; then
+            ! getent passwd callengine >/dev/null || userdel callengine
+            ! getent group callengine >/dev/null || groupdel callengine
+        fi
         say "callengine is removed, with its settings and data."
     else
         say "callengine is removed; $etc, $state and $logs are left (--uninstall --purge removes them)."

@@ -38,8 +38,9 @@ start, all at once.
 
 The layers, each over the one before:
 
-1. `config/settings.toml`, in the current directory if it is there, else the one that came with callengine;
-2. `config/.secrets.toml` beside it, for what must not be in version control;
+1. `settings.toml` in the directory that the variable `CALLENGINE_CONFIG` names, else `config/settings.toml`
+   in the current directory if it is there, else the one that came with callengine;
+2. `.secrets.toml` beside it, for what must not be in version control;
 3. the file that the variable `CALLENGINE_SETTINGS` names;
 4. variables `CALLENGINE_<SECTION>__<KEY>`, such as `CALLENGINE_SIP__PORT=5070`.
 

@@ -33,15 +33,16 @@ source scripts/setup.sh
 pure() { "$PYTHON" -m pytest -q "${long[@]}" "$@"; }
 patched() { "$PYTHON" -m gevent.monkey --module pytest -q "${long[@]}" "$@"; }
 
-# Runs the words behind the number beside each other, so many at a time: tests wait more than they work. Each of
-# them is a call of one_of; what it says comes in one piece.
+# The folders of the patched tests, three at a time: they wait more than they work. Each one's output in one piece.
+# (The end-to-end tests stand alone: beside each other they hear gaps in the audio that are the machine's.)
 side_by_side() {
-    local at_once=$1 outputs failed=0
-    shift
+    local outputs failed=0
     outputs=$(mktemp -d)
-    printf '%s\n' "$@" | xargs -P "$at_once" -I {} bash -c '
+    patched_folders | xargs -P 3 -I {} bash -c '
         output="$1/$(tr / _ <<<"$2")"
-        one_of "$2" "${@:3}" >"$output" 2>&1
+        files=("$2")
+        [ "$2" = tests/gevent ] && files=(tests/gevent/test_*.py)
+        "$PYTHON" -m gevent.monkey --module pytest -q -p no:cacheprovider "${@:3}" "${files[@]}" >"$output" 2>&1
         status=$?
         echo "$2"
         cat "$output"
@@ -50,16 +51,7 @@ side_by_side() {
     return $failed
 }
 
-# A folder of the patched tests, or a file of the end-to-end ones.
-one_of() {
-    local where=$1 files=("$1") runner=(-m gevent.monkey --module pytest)
-    shift
-    [ "$where" != tests/gevent ] || files=(tests/gevent/test_*.py)
-    [[ $where != tests/e2e/* ]] || runner=(-m pytest)
-    "$PYTHON" "${runner[@]}" -q -p no:cacheprovider "$@" "${files[@]}"
-}
 export PYTHON
-export -f one_of
 
 # Those that take longest first.
 patched_folders() {
@@ -70,22 +62,13 @@ patched_folders() {
     echo tests/gevent
 }
 
-e2e_files() {
-    local first=tests/e2e/test_five_callers.py file
-    echo $first
-    for file in tests/e2e/test_*.py; do
-        [ "$file" = $first ] || [ "$file" = $installing ] || echo "$file"
-    done
-}
-
 run() {
     case $1 in
     tests/pure*) pure "$1" ;;
     tests/gevent*)
         needs_programs initdb:postgresql
         if [ "$1" = tests/gevent ]; then
-            mapfile -t folders < <(patched_folders)
-            side_by_side 3 "${folders[@]}"
+            side_by_side
         else
             patched "$1"
         fi
@@ -122,5 +105,4 @@ run tests/pure
 wait $wait_for_it || { cat "$installed"; exit 1; }
 tail -1 "$installed"
 run tests/gevent
-mapfile -t files < <(e2e_files)
-side_by_side 2 "${files[@]}"
+scripts/run_e2e.sh "${long[@]}" --ignore=$installing

@@ -113,18 +113,20 @@ class Recovery:
         self._leftovers = Leftovers([call for call in found if call is not None], self._owed(rows, taken))
 
     def go_on(self) -> int:
-        """Let every call go on and pay what is owed; how many calls. SIP must be received."""
+        """Let every call go on and pay what is owed; how many go on. SIP must be received."""
         leftovers, self._leftovers = self._leftovers, Leftovers()
         open_legs = self._open_media_legs()
         self._close_strange_media(leftovers, open_legs)
         for owed in leftovers.owed:
             self._clearing.clear_in_background(owed.call_id, owed.legs, offer=owed.offer, cause=owed.cause)
+        count = 0
         for call in leftovers.calls:
             if all(leg.id in open_legs for leg in _legs_of(call)):
                 self._go_on(call)
+                count += 1
             else:
                 self._clearing.end_in_background(call, _WITHOUT_MEDIA)
-        return len(leftovers.calls)
+        return count
 
     def _open_media_legs(self) -> set[str]:
         try:

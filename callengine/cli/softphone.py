@@ -67,7 +67,12 @@ _SECONDS = click.FloatRange(0, 86400)
 @click.option("--hold-after", type=_SECONDS, help="Put the far end on hold after so many seconds of talk.")
 @click.option("--call", metavar="URI", help="Call this address, once, and end with the call.")
 @click.option(
-    "--play", "played", type=_SOUND, default=None, help="What to say into every call; default: silence."
+    "--play",
+    "played",
+    type=_SOUND,
+    metavar="FILE|tone:HZ",
+    default=None,
+    help="What to say into every call; default: silence.",
 )
 @click.option(
     "--record",

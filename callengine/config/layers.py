@@ -14,7 +14,7 @@ from typing import Any
 from callengine.config.schema import ENVIRONMENTS, OTHER_NAMES, TABLES, setting_named
 
 PREFIX = "CALLENGINE_"
-NOT_SETTINGS = frozenset({"CALLENGINE_ENV", "CALLENGINE_SETTINGS"})
+NOT_SETTINGS = frozenset({"CALLENGINE_CONFIG", "CALLENGINE_ENV", "CALLENGINE_SETTINGS"})
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def load(
     problems: list[str] = []
     environment = _environment(environ, problems)
     tree: Tree = {}
-    for path in _files(environ, Path(directory) if directory else settings_directory(), problems):
+    for path in _files(environ, Path(directory) if directory else settings_directory(environ), problems):
         for layer in from_file(path, environment, problems):
             merge(tree, layer)
     for layer in from_variables(environ, tree):
@@ -54,11 +54,16 @@ def load(
     return _Reading(tree, environ, problems).settings(environment)
 
 
-def settings_directory() -> Path:
-    """Where settings.toml lies: config/ in the current directory, else the one that came with callengine."""
+def settings_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where settings.toml lies: the directory that CALLENGINE_CONFIG names, else config/ in the current
+    directory if settings.toml is there, else the one that came with callengine.
+    """
+    named = environ.get("CALLENGINE_CONFIG")
+    if named:
+        return Path(named)
     package = Path(__file__).resolve().parent.parent
     for directory in (Path.cwd() / "config", package.parent / "config"):
-        if (directory / "settings.toml").is_file():
+        if os.path.isfile(directory / "settings.toml"):
             return directory
     return package / "_config"
 
@@ -73,6 +78,10 @@ def _environment(environ: Mapping[str, str], problems: list[str]) -> str:
 def _files(environ: Mapping[str, str], directory: Path, problems: list[str]) -> list[Path]:
     """The files that there are; one named by CALLENGINE_SETTINGS must be there."""
     files = [path for path in (directory / "settings.toml", directory / ".secrets.toml") if path.exists()]
+    if environ.get("CALLENGINE_CONFIG") == str(directory) and not files:
+        problems.append(
+            f"CALLENGINE_CONFIG = {str(directory)!r}: there is no settings.toml in that directory"
+        )
     named = environ.get("CALLENGINE_SETTINGS")
     if named:
         if not named.endswith(".toml"):

@@ -83,16 +83,21 @@ def _made_beside(target: Path, *, replace: bool) -> Iterator[Path]:
 
 def _copy(database: str, path: Path) -> None:
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as source:
+        with closing(sqlite3.connect(_read_only(Path(database)), uri=True)) as source:
             source.execute("VACUUM INTO ?", (str(path),))
     except sqlite3.Error as error:
         raise DatabaseError(f"{database} cannot be backed up to {path.parent}: {error}") from None
 
 
+def _read_only(path: Path) -> str:
+    """The URI of a SQLite file, for reading alone; a path may hold what means something in a URI."""
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
 def _checked(path: Path) -> int:
     """The number of the last event in a SQLite file; raises DatabaseError unless all of it is sound."""
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as copy:
+        with closing(sqlite3.connect(_read_only(path), uri=True)) as copy:
             problems = [row[0] for row in copy.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
             dangling = {row[0] for row in copy.execute("PRAGMA foreign_key_check")}
             ((last,),) = copy.execute("SELECT last FROM log_head").fetchall()

@@ -228,3 +228,18 @@ def test_where_settings_are_looked_for(tmp_path: Path, monkeypatch: pytest.Monke
     directory(tmp_path / "config")
     assert settings_directory() == tmp_path / "config"
     assert load(environ={}).sources["general.domain"] == "config/settings.toml [default]"
+
+
+def test_the_directory_of_the_defaults_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, named = tmp_path / "here", tmp_path / "named"
+    for directory, port in ((here / "config", 5071), (named, 5072)):
+        directory.mkdir(parents=True)
+        (directory / "settings.toml").write_text(f"[default.sip]\nport = {port}\n")
+    monkeypatch.chdir(here)
+    assert load({}).sip.port == 5071
+    assert load({"CALLENGINE_CONFIG": str(named)}).sip.port == 5072
+
+
+def test_a_named_directory_without_settings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"CALLENGINE_CONFIG.*no settings\.toml"):
+        load({"CALLENGINE_CONFIG": str(tmp_path)})
