@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.ports import free_udp_port
+from tests.e2e.ports import free_port
 from tests.e2e.sipp import LoggedMessage, last_statistics, read_messages
 
 SCENARIOS = Path(__file__).with_name("scenarios")
@@ -76,7 +76,7 @@ class Agents:
 
     def __init__(self, directory: Path, *, calls: int, talk_milliseconds: int) -> None:
         """After `calls` calls it ends by itself."""
-        self.port = free_udp_port()
+        self.port = free_port()
         self._directory = directory / "agents"
         self._options = ["-m", str(calls), "-d", str(talk_milliseconds), "-p", str(self.port)]
 
@@ -105,7 +105,7 @@ def call(directory: Path, *, server: str, calls: int, rate: int, seconds: float)
     Raises Incomplete if that takes longer than `seconds`.
     """
     options = [server, "-s", "support", "-m", str(calls), "-r", str(rate), "-l", str(calls)]
-    options += ["-p", str(free_udp_port())]
+    options += ["-p", str(free_port())]
     process = _start("customer.xml", directory, options)
     try:
         code = process.wait(seconds)
@@ -128,7 +128,7 @@ def call(directory: Path, *, server: str, calls: int, rate: int, seconds: float)
 def _start(scenario: str, directory: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     directory.mkdir(parents=True)
     command = ["sipp", "-sf", str(SCENARIOS / scenario), "-i", HOST, "-mi", HOST, "-nostdin", *options]
-    command += ["-mp", str(free_udp_port()), "-trace_stat", "-stf", "statistics.csv", "-fd", "1"]
+    command += ["-mp", str(free_port()), "-trace_stat", "-stf", "statistics.csv", "-fd", "1"]
     command += ["-trace_shortmsg", "-shortmessage_file", "messages.log"]
     command += ["-trace_err", "-error_file", "errors.log"]
     with (directory / "output").open("wb") as output:

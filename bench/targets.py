@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.load import HOST, running
 from bench.processes import cpu_seconds, resident_megabytes
 from bench.registration import register_all
-from tests.e2e.ports import free_udp_port
+from tests.e2e.ports import free_port
 from tests.e2e.service import PASSWORD, ROOT, Service
 
 _LAST_PORT = 32_767
@@ -62,7 +62,7 @@ class Target:
 @contextmanager
 def floor(directory: Path, *, agents: int, agent_port: int) -> Iterator[Target]:
     """The floor in a process of its own, which is ended afterwards."""
-    port = free_udp_port()
+    port = free_port()
     command = [sys.executable, "-m", "bench.floor", str(port), str(agent_port), str(agents)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with running(command, directory=directory, environment=environment) as pid:

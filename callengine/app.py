@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
@@ -75,13 +76,18 @@ class CallCenter:
         return cls(load(), read_again=load)
 
     def run(self) -> None:
-        """Start and serve until SIGTERM, SIGINT or `stop_soon`, then drain and stop; SIGHUP reloads."""
+        """Start and serve until SIGTERM, SIGINT or `stop_soon`, then drain and stop; SIGHUP reloads.
+
+        Where the media process is a unit of its own (`media.start` off) SIGTERM hands over instead: the
+        process exits, calls and audio go on, and the next process takes them up.
+        """
         settings = self.settings.log
         log.configure(
             level=settings.level, format=settings.format, file=settings.file, rotation_bytes=settings.rotation
         )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            gevent.signal_handler(number, self.stop_soon)
+        is_to_drain = self.settings.media.start
+        gevent.signal_handler(signal.SIGTERM, self.stop_soon if is_to_drain else self._hand_over_soon)
+        gevent.signal_handler(signal.SIGINT, self.stop_soon)
         if self._read_again is not None:
             gevent.signal_handler(signal.SIGHUP, greenlets.spawn, "reload", self._reload_from_files)
         try:
@@ -101,6 +107,19 @@ class CallCenter:
             self._hurry.set()
         self._stop_wanted = True
         self.drain_soon()
+
+    def _hand_over_soon(self) -> None:
+        """SIGTERM of a service manager: hand over, unless the service drains already: then end it at once."""
+        if self._draining is not None or self._parts is None:
+            self.stop_soon()
+        else:
+            greenlets.spawn("hand_over", self._hand_over, self._parts)
+
+    def _hand_over(self, parts: Parts) -> None:
+        self._notifier.stopping()
+        ending.hand_over(parts)
+        log.stop()
+        os._exit(0)  # no story may come to an end here: the next process goes on with it
 
     def drain_soon(self, seconds: float | None = None) -> None:
         """Begin to drain: calls may go on for `seconds` (`general.drain_seconds`), then they are hung up.
@@ -165,7 +184,6 @@ class CallCenter:
             self._running = opened.pop_all()
         if taken:
             logger.warning("{} calls of an earlier run, which was cut short, go on", taken)
-        parts.inbound.open()
         self._tell_where()
 
     def stop(self) -> None:

@@ -79,9 +79,9 @@ class Parts:
 def assemble(
     settings: Settings, clock: Clock, opened: ExitStack, make_media: MediaMaker | None = None
 ) -> Parts:
-    """Build everything, and receive SIP; whatever must be closed again is pushed on `opened`, last on top.
+    """Build everything; whatever must be closed again is pushed on `opened`, last on top.
 
-    Nobody is offered a call, and no call of an earlier run goes on, until `begin`.
+    Nothing is received from any phone, and nothing goes on, until `begin`.
 
     `make_media` makes another engine than the media process, given the sink of its events.
 
@@ -91,7 +91,7 @@ def assemble(
     people = _gather_people(base)
     inbound, clearing, recovery = _make_stories(base, people)
     recovery.take_up()
-    _take_requests(base, people.presence, inbound, opened)
+    _take_requests(base, people.presence, inbound)
     administration = Administration(
         engine=base.engine,
         committer=base.committer,
@@ -104,10 +104,15 @@ def assemble(
 
 
 def begin(parts: Parts, opened: ExitStack) -> int:
-    """Let the calls of an earlier run go on, and callers be offered to agents; how many calls those were.
+    """Receive SIP, let the calls of an earlier run go on, and offer callers to agents; how many calls go on.
 
-    Callers who wait are back in line, all of them, before the first is offered.
+    Callers who wait are back in line, all of them, before the first is offered. New calls are taken from the
+    first packet on: a phone that repeats its INVITE while a service restarts is not to be refused.
+    Raises `CallCenterError` if SIP cannot be received.
     """
+    parts.inbound.open()
+    _receive(parts.base)
+    opened.callback(parts.base.endpoint.stop)
     count = parts.recovery.go_on()
     parts.people.dispatch.start()
     opened.callback(parts.people.dispatch.stop)
@@ -229,7 +234,7 @@ def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Cleari
     )
 
 
-def _take_requests(base: Foundation, presence: Presence, inbound: Inbound, opened: ExitStack) -> None:
+def _take_requests(base: Foundation, presence: Presence, inbound: Inbound) -> None:
     settings = base.settings
     registrar = Registrar(
         realm=settings.general.registrar_domain,
@@ -241,9 +246,11 @@ def _take_requests(base: Foundation, presence: Presence, inbound: Inbound, opene
     )
     base.endpoint.on("REGISTER", registrar.handle)
     base.endpoint.on("INVITE", inbound.arrive)
+
+
+def _receive(base: Foundation) -> None:
     try:
         base.endpoint.start()
     except AddressTaken as error:
         holder = holder_of(error.transport, error.port)
         raise CallCenterError(f"sip.host, sip.port: {error}{holder}") from None
-    opened.callback(base.endpoint.stop)

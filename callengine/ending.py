@@ -1,9 +1,12 @@
-"""How the service ends: no new calls, time for those that are here, and a BYE for whoever is left."""
+"""How the service ends: for good, with time for the calls that are here and a BYE for whoever is left; or by
+handing everything over to the process that comes next, which finds all of it in the database.
+"""
 
 from __future__ import annotations
 
 import math
 
+import gevent
 from gevent.event import Event
 from loguru import logger
 
@@ -19,6 +22,9 @@ _RESTART_SECONDS = 5
 
 _LAST_SECONDS = 5.0
 """How long the end waits for the phones to confirm."""
+
+_AFTER_COMMIT_SECONDS = 0.05
+"""Time for the stories whose commit was the last to send what follows from it."""
 
 LONGEST_END_SECONDS = 4 * _LAST_SECONDS
 """What the end takes at most beyond the time that calls have to finish: its four waits for phones."""
@@ -54,6 +60,19 @@ def hang_up_all(parts: Parts) -> None:
     stories_over = parts.inbound.wait(_LAST_SECONDS)
     if not parts.clearing.wait(_LAST_SECONDS) or not stories_over:
         logger.warning("not every phone has confirmed that its call is over")
+
+
+def hand_over(parts: Parts) -> None:
+    """Leave every call as it stands in the database to the next process, and tell no phone.
+
+    Nothing new is received, the commit that is under way is finished, and what follows from it is sent; then
+    nothing changes any more, and the process is to exit at once.
+    """
+    parts.base.endpoint.deafen()
+    if not parts.base.committer.pause(_LAST_SECONDS):
+        logger.warning("the database did not finish a commit in time: the next process will find out")
+    gevent.sleep(_AFTER_COMMIT_SECONDS)
+    logger.info("callengine hands over {} calls", len(parts.people.live.going_on()))
 
 
 def _wait_until_over(parts: Parts, seconds: float, over: Event) -> None:

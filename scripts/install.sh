@@ -213,13 +213,11 @@ place_files() {
     fi
 }
 
+# The service hands its calls over to the version that is started next; the audio goes on in its own unit.
 stop_service() {
     was_running=''
     if has_systemd && systemctl is-active --quiet callengine.service; then
-        say "The service drains and stops ..."
         systemctl stop callengine.service
-        # Nobody talks any more, and the audio shall be of the same version.
-        systemctl stop 'callengine-media@*.service'
         was_running=yes
     fi
 }
@@ -287,8 +285,9 @@ install() {
 upgrade_database() {
     local new=$1
     callengine_of "$new" config check >/dev/null || fail "the new version refuses the settings; nothing has changed."
+    back_up "$new" "before-$version" || fail "the database cannot be backed up; nothing has changed."
     stop_service
-    if ! { back_up "$new" "before-$version" && callengine_of "$new" db upgrade; }; then
+    if ! callengine_of "$new" db upgrade; then
         start_service
         fail "the database cannot be brought to the new version; the version from before is in place."
     fi
@@ -308,8 +307,9 @@ rollback() {
     [ -e "$opt/current" ] || fail "nothing is installed in $opt."
     [ -e "$opt/previous" ] || fail "there is no version from before: only one was ever installed."
     before=$(readlink -f "$opt/current") after=$(readlink -f "$opt/previous")
+    back_up "$before" "before-rollback-of-${before##*/}" || fail "the database cannot be backed up; nothing has changed."
     stop_service
-    if ! { back_up "$before" "before-rollback-of-${before##*/}" && take_schema_to "$before" "$after"; }; then
+    if ! take_schema_to "$before" "$after"; then
         start_service
         fail "the schema cannot be brought back; ${before##*/} stays in place."
     fi
@@ -334,6 +334,7 @@ take_schema_to() {
 
 uninstall() {
     if has_systemd; then
+        callengine_of "$opt/current" drain --wait 2>/dev/null || true
         systemctl disable --now --quiet callengine.service 2>/dev/null || true
         systemctl stop 'callengine-media@*.service' 2>/dev/null || true
     elif [ -S "$run/callengine.sock" ] && [ -e "$opt/current" ] && callengine_of "$opt/current" status >/dev/null 2>&1; then

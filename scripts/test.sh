@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 suite=all
 long=()
+installing=tests/e2e/test_install.py
 for argument in "$@"; do
     case $argument in
     --long) long=(-m "") ;;
@@ -32,17 +33,15 @@ source scripts/setup.sh
 pure() { "$PYTHON" -m pytest -q "${long[@]}" "$@"; }
 patched() { "$PYTHON" -m gevent.monkey --module pytest -q "${long[@]}" "$@"; }
 
-# The folders of the patched tests, three at a time: they wait more than they work. Each one's output in one piece.
+# Runs the words behind the number beside each other, so many at a time: tests wait more than they work. Each of
+# them is a call of one_of; what it says comes in one piece.
 side_by_side() {
-    local outputs failed=0 folder
+    local at_once=$1 outputs failed=0
+    shift
     outputs=$(mktemp -d)
-    for folder in tests/gevent/{service,callcenter}/ tests/gevent/*/ tests/gevent; do
-        [ "$folder" = tests/gevent/__pycache__/ ] || echo "$folder"
-    done | awk '!seen[$0]++' | xargs -P 3 -I {} bash -c '
+    printf '%s\n' "$@" | xargs -P "$at_once" -I {} bash -c '
         output="$1/$(tr / _ <<<"$2")"
-        files=("$2")
-        [ "$2" = tests/gevent ] && files=(tests/gevent/test_*.py)
-        "$PYTHON" -m gevent.monkey --module pytest -q -p no:cacheprovider "${@:3}" "${files[@]}" >"$output" 2>&1
+        one_of "$2" "${@:3}" >"$output" 2>&1
         status=$?
         echo "$2"
         cat "$output"
@@ -50,7 +49,34 @@ side_by_side() {
     rm -rf "$outputs"
     return $failed
 }
+
+# A folder of the patched tests, or a file of the end-to-end ones.
+one_of() {
+    local where=$1 files=("$1") runner=(-m gevent.monkey --module pytest)
+    shift
+    [ "$where" != tests/gevent ] || files=(tests/gevent/test_*.py)
+    [[ $where != tests/e2e/* ]] || runner=(-m pytest)
+    "$PYTHON" "${runner[@]}" -q -p no:cacheprovider "$@" "${files[@]}"
+}
 export PYTHON
+export -f one_of
+
+# Those that take longest first.
+patched_folders() {
+    local folder
+    for folder in tests/gevent/{service,callcenter,effects,media}/ tests/gevent/*/; do
+        [ "$folder" = tests/gevent/__pycache__/ ] || echo "$folder"
+    done | awk '!seen[$0]++'
+    echo tests/gevent
+}
+
+e2e_files() {
+    local first=tests/e2e/test_five_callers.py file
+    echo $first
+    for file in tests/e2e/test_*.py; do
+        [ "$file" = $first ] || [ "$file" = $installing ] || echo "$file"
+    done
+}
 
 run() {
     case $1 in
@@ -58,7 +84,8 @@ run() {
     tests/gevent*)
         needs_programs initdb:postgresql
         if [ "$1" = tests/gevent ]; then
-            side_by_side
+            mapfile -t folders < <(patched_folders)
+            side_by_side 3 "${folders[@]}"
         else
             patched "$1"
         fi
@@ -86,7 +113,6 @@ fi
 needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd initdb:postgresql
 
 # To install takes a minute of its own, so it goes beside what is judged by no time.
-installing=tests/e2e/test_install.py
 installed=$(mktemp)
 pure $installing >"$installed" 2>&1 &
 wait_for_it=$!
@@ -96,4 +122,5 @@ run tests/pure
 wait $wait_for_it || { cat "$installed"; exit 1; }
 tail -1 "$installed"
 run tests/gevent
-scripts/run_e2e.sh "${long[@]}" --ignore=$installing
+mapfile -t files < <(e2e_files)
+side_by_side 2 "${files[@]}"

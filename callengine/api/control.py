@@ -6,14 +6,13 @@ import http.client
 import json
 import os
 import socket
-import struct
 from pathlib import Path
 from typing import Any
 
 from callengine.errors import CallCenterError
+from callengine.unix_peer import peer_of
 
 MODE = 0o660
-_CREDENTIALS = struct.Struct("3i")
 
 
 class NotRunning(CallCenterError):
@@ -45,15 +44,13 @@ def answers(path: Path) -> bool:
 
 
 def who_answers(path: Path) -> int | None:
-    """The id of the process that listens there, None if nobody does (unix(7), SO_PEERCRED)."""
+    """The id of the process that listens there, None if nobody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
         except OSError:
             return None
-        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        pid: int = _CREDENTIALS.unpack(credentials)[0]
-        return pid
+        return peer_of(probe).pid
 
 
 class _Connection(http.client.HTTPConnection):

@@ -1,4 +1,4 @@
-"""Who is at the other end of the control socket, and whether they may change anything (SO_PEERCRED)."""
+"""Who is at the other end of the control socket, and whether they may change anything."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import grp
 import os
 import pwd
 import socket
-import struct
 from dataclasses import dataclass
 from typing import Any
 
 from gevent.pywsgi import WSGIHandler
 
 from callengine.errors import NotAllowed
+from callengine.unix_peer import peer_of
 
 ENVIRON = "callengine.peer"
 """Where a request's WSGI environment has the peer; nothing is there for one that came over TCP."""
-
-_CREDENTIALS = struct.Struct("3i")
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,7 @@ class PeerHandler(WSGIHandler):
         """The WSGI environment, with the peer."""
         environ: dict[str, Any] = super().get_environ()
         if self.socket.family == socket.AF_UNIX:
-            credentials = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            environ[ENVIRON] = Peer(*_CREDENTIALS.unpack(credentials))
+            environ[ENVIRON] = Peer(*peer_of(self.socket))
         return environ
 
 

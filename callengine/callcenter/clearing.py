@@ -145,7 +145,7 @@ class Clearing:
         if any(leg.session.end_cause == STOPPED_UNTOLD for leg in ending):
             logger.info("{} phones are to be hung up at the next start", len(ending))
         else:
-            self._store(partial(_store_cleared, call_id, ending, unconfirmed, offer, cause))
+            self._store(partial(store_cleared, call_id, ending, unconfirmed, offer, cause))
         try:
             self._media.close(*(leg.id for leg in ending))
         except MediaError as error:
@@ -223,7 +223,7 @@ class Clearing:
         )
 
 
-def _store_cleared(
+def store_cleared(
     call_id: str,
     ending: Sequence[Leg],
     unconfirmed: Sequence[Leg],
@@ -231,6 +231,7 @@ def _store_cleared(
     cause: str,
     tx: Transaction,
 ) -> None:
+    """Close legs whose phones are quiet, and release the agent of `offer`."""
     for leg in ending:
         legs.end(tx, leg.id, leg.session.end_cause or cause)
         kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED

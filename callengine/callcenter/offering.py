@@ -9,7 +9,7 @@ from loguru import logger
 from callengine import greenlets
 from callengine.callcenter import agents, leg_rows
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
-from callengine.callcenter.clearing import ELSEWHERE, Clearing
+from callengine.callcenter.clearing import ELSEWHERE, Clearing, store_cleared
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.legs import Legs
@@ -218,9 +218,15 @@ class Offering:
     def _fail(self, call: Call, offer: Offer, queue: Queue) -> None:
         """Put the caller back at its place at once; the agent is free when its phones are quiet."""
         result, status = _result(offer)
-        self._committer.commit(partial(self._store_failure, call, offer, queue, result, status))
+        is_quiet = all(leg.session.ended.is_set() for leg in offer.legs)
+        self._committer.commit(
+            partial(self._store_failure, call, offer, queue, result, status, is_quiet=is_quiet)
+        )
         call.offer = None
-        self._clearing.clear_in_background(call.id, offer.legs, offer=offer, cause=result)
+        if is_quiet:
+            self._legs.discard(offer.legs)
+        else:
+            self._clearing.clear_in_background(call.id, offer.legs, offer=offer, cause=result)
 
     def _store_failure(
         self,
@@ -230,13 +236,17 @@ class Offering:
         result: OfferState,
         status: int | None,
         tx: Transaction,
+        *,
+        is_quiet: bool,
     ) -> None:
+        """The offer is over; if no phone rings any more, so is all that it held."""
         ring_seconds = max(0.0, tx.now - offer.offered_at)
         offers.fail(tx, offer.id, result, sip_status=status, ring_seconds=ring_seconds)
         entries.return_to_line(tx, call.entry.id)
         calls.change_state(tx, call.id, CallState.OFFERED, CallState.QUEUED)
         for leg in offer.legs:
-            legs.ending(tx, leg.id, result)
+            store = legs.end if leg.session.ended.is_set() else legs.ending
+            store(tx, leg.id, leg.session.end_cause or result)
         tx.add_event(
             EventType.CALL_OFFER_FAILED,
             call_id=call.id,
@@ -246,6 +256,8 @@ class Offering:
             sip_status=status,
             ring_seconds=ring_seconds,
         )
+        if is_quiet:
+            store_cleared(call.id, offer.legs, (), offer, result, tx)
 
 
 def _result(offer: Offer) -> tuple[OfferState, int | None]:

@@ -139,6 +139,14 @@ class Committer:
         """The database that it writes to."""
         return self._engine
 
+    def pause(self, timeout: float) -> bool:
+        """Let the group that is being committed come to its end, and begin no other, for good.
+
+        False if that took longer than `timeout` seconds. Units that are submitted now wait for ever: this is
+        for a process that is about to exit and to leave everything to the next.
+        """
+        return bool(self._turn.acquire(timeout=timeout))
+
     def start(self) -> None:
         """Begin to commit what is and will be handed over."""
         self._draining = self._stopped = False

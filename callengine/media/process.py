@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import struct
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from loguru import logger
 from callengine import greenlets
 from callengine.errors import MediaError, MediaUnavailable
 from callengine.media import control
+from callengine.unix_peer import peer_of
 
 _TRY_SECONDS = 0.05
 _FIRST_PAUSE_SECONDS = 0.1
@@ -91,7 +91,7 @@ class MediaProcess:
         except MediaError:
             self._end_child()
             raise
-        self.pid = _peer(self._line)
+        self.pid = peer_of(self._line).pid
 
     def _wait_for_answer(self) -> socket.socket:
         """A connection over which a process has answered, one that we start if nobody listens."""
@@ -213,11 +213,3 @@ def _wait_for_end(connected: socket.socket) -> None:
             pass
     except OSError:
         pass
-
-
-def _peer(connected: socket.socket) -> int:
-    """The id of the process at the other end of a Unix socket (unix(7), SO_PEERCRED)."""
-    layout = struct.Struct("3i")
-    credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size)
-    pid: int = layout.unpack(credentials)[0]
-    return pid

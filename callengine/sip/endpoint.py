@@ -118,6 +118,10 @@ class Endpoint:
         self._layer.give_up_all(SessionError("the endpoint has stopped"))
         self._driver.stop()
 
+    def deafen(self) -> None:
+        """Receive nothing new: what comes now is for the next process, to which it is repeated."""
+        self._switch.deafen()
+
     def on(self, method: str, handler: Handler) -> None:
         """Have `handler` called for each new request of this method; it stands in Allow from now on.
 

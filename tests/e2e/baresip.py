@@ -8,7 +8,7 @@ from pathlib import Path
 from struct import pack
 
 from tests.e2e import tones
-from tests.e2e.ports import free_udp_port, free_udp_range
+from tests.e2e.ports import free_port, free_udp_range
 from tests.e2e.service import until
 
 _CONFIG = """
@@ -38,7 +38,7 @@ class Baresip:
         """`tone` is what it plays into its call, in Hz, for a minute."""
         directory.mkdir(parents=True)
         first, last = free_udp_range(20)
-        config = _CONFIG.format(port=free_udp_port(), first=first, last=last, directory=directory)
+        config = _CONFIG.format(port=free_port(), first=first, last=last, directory=directory)
         (directory / "config").write_text(config, encoding="ascii")
         account = _ACCOUNT.format(name=name, server=server, password=password, transport=transport)
         (directory / "accounts").write_text(account, encoding="ascii")

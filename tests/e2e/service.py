@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.e2e.ports import free_sip_port, free_tcp_port, free_udp_range
+from tests.e2e.ports import free_port, free_udp_range
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "e2e-secret"
@@ -50,8 +50,8 @@ class Service:
         """`settings` are further variables without their prefix, such as `QUEUES__SUPPORT__CAPACITY`."""
         self.directory = directory
         self.agents = agents
-        self.sip_port = free_sip_port()
-        self.api_port = free_tcp_port()
+        self.sip_port = free_port()
+        self.api_port = free_port()
         self.database = directory / "call_center.db"
         self.log = directory / "callengine.log"
         first, last = free_udp_range(200)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.ports import free_udp_port
+from tests.e2e.ports import free_port
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 
@@ -93,8 +93,8 @@ class Sipp:
         """
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        command = ["sipp", server, "-s", service, "-i", "127.0.0.1", "-p", str(free_udp_port())]
-        command += ["-mi", "127.0.0.1", "-mp", str(free_udp_port()), "-nostdin", "-timeout", "60"]
+        command = ["sipp", server, "-s", service, "-i", "127.0.0.1", "-p", str(free_port())]
+        command += ["-mi", "127.0.0.1", "-mp", str(free_port()), "-nostdin", "-timeout", "60"]
         command += ["-timeout_error", "-m", str(calls or len(callers)), "-l", str(at_once), "-r", "1000"]
         command += ["-d", str(talk_milliseconds), "-trace_stat", "-stf", "statistics.csv", "-fd", "1"]
         command += ["-trace_shortmsg", "-shortmessage_file", "messages.log"]

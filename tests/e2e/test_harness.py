@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.e2e import tones
 from tests.e2e.phone import Phone
-from tests.e2e.ports import free_udp_port
+from tests.e2e.ports import free_port
 from tests.e2e.rtp_peer import RtpPeers, is_unbroken, longest_gap
 from tests.e2e.service import open_files, udp_sockets, until
 from tests.e2e.sipp import Caller, Sipp
@@ -16,7 +16,7 @@ CALLER_TONE, PHONE_TONE, OTHER_TONE = 450, 1100, 750
 
 
 def test_a_call_is_heard_at_both_ends(tmp_path: Path) -> None:
-    port, recording = free_udp_port(), tmp_path / "heard.wav"
+    port, recording = free_port(), tmp_path / "heard.wav"
     options = ("--port", str(port), "--play", f"tone:{PHONE_TONE}", "--record", str(recording))
     with (
         Phone("alice", *options, "--hang-up-after", "1", server="127.0.0.1:5060", password=None) as phone,
@@ -54,7 +54,7 @@ def test_a_call_is_heard_at_both_ends(tmp_path: Path) -> None:
 
 
 def test_a_scenario_that_fails_is_told(tmp_path: Path) -> None:
-    port = free_udp_port()
+    port = free_port()
     with Phone(
         "alice", "--port", str(port), "--reject", "603", server="127.0.0.1:5060", password=None
     ) as phone:

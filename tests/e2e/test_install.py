@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.phone import Phone
-from tests.e2e.ports import free_tcp_port, free_udp_port, free_udp_range
+from tests.e2e.ports import free_port, free_udp_range
 from tests.e2e.service import PASSWORD, ROOT, until
 from tests.e2e.sipp import Caller, Sipp
 from tests.e2e.supervisor import Supervisor
@@ -94,13 +94,13 @@ class Installed:
         self.opt = root / "opt/callengine"
         self.settings = root / "etc/callengine/settings.toml"
         self.database = root / "var/lib/callengine/call_center.db"
-        self.sip_port = free_udp_port()
+        self.sip_port = free_port()
 
     def fill_in(self) -> None:
         """What an operator does after the first installation; ports are free ones, for the test's sake."""
         first, last = free_udp_range(100)
         text = self.settings.read_text().replace("FILL IN", "127.0.0.1")
-        text += f"[production.sip]\nport = {self.sip_port}\n[production.api]\nport = {free_tcp_port()}\n"
+        text += f"[production.sip]\nport = {self.sip_port}\n[production.api]\nport = {free_port()}\n"
         text += f"[production.media]\nport_first = {first}\nport_last = {last}\n"
         self.settings.write_text(text + "[production.security]\nopen_inbound = true\n")
 
@@ -170,7 +170,7 @@ def take_a_call(installed: Installed, scratch: Path) -> None:
         server = f"127.0.0.1:{installed.sip_port}"
         with Phone("alice", "--hang-up-after", "1", server=server) as alice:
             alice.wait_for("registered")
-            sipp = Sipp(scratch, server=server, callers=[Caller("5551", free_udp_port())])
+            sipp = Sipp(scratch, server=server, callers=[Caller("5551", free_port())])
             alice.wait_for("call_connected")
             assert sipp.wait().exit_code == 0
         assert until(lambda: '"active_calls": 0' in installed.callengine("status", "--json"), 10)

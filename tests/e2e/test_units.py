@@ -89,16 +89,23 @@ def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     host.service.command("agents", "add", "alice", "--password", "e2e-secret", "--queue", "support")
     before = host.main.pid
     with (
-        Phone("alice", "--play", "tone:1100", "--hang-up-after", "3", server=host.service.server) as alice,
+        Phone("alice", "--play", "tone:1100", "--hang-up-after", "9", server=host.service.server) as alice,
         RtpPeers([450]) as callers,
     ):
         alice.wait_for("registered")
         rows = [Caller("5551", callers.peers[0].port)]
         sipp = Sipp(host.root / "sipp", server=host.service.server, callers=rows)
         alice.wait_for("call_connected")
+        peer = callers.peers[0]
+        assert until(lambda: bool(peer.arrivals), 5)
+        stopped_at = time.time()
         host.main.restart()
+        restarted_at = time.time()
+        assert host.service.status()["active_calls"] == 1
         assert sipp.wait().exit_code == 0
-        assert is_unbroken(callers.peers[0].arrivals)
+        assert is_unbroken(peer.arrivals)
+        heard = [arrival.time for arrival in peer.between(stopped_at - 0.5, restarted_at)]
+        assert longest_gap(heard) <= LONGEST_GAP
     (record,) = read_records(host.service)
     assert (record.disposition, record.hung_up_by) == ("answered", "agent"), host.log()
     assert host.main.pid != before
@@ -111,6 +118,25 @@ def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     host.media.stop()
     assert not is_alive(media)
     assert host.media.history == ["ready", "stopping", "exited"]
+
+
+def test_a_call_that_comes_during_a_restart_succeeds_when_it_is_repeated(host: Host) -> None:
+    host.start()
+    with RtpPeers([450]) as callers:
+        host.main.stop()
+        rows = [Caller("5551", callers.peers[0].port)]
+        sipp = Sipp(
+            host.root / "sipp", server=host.service.server, callers=rows, scenario="caller_hangs_up.xml"
+        )
+        time.sleep(0.3)
+        host.main.start()
+        result = sipp.wait()
+        assert result.exit_code == 0, result.output
+        assert result.count("Retransmissions") > 0
+        answered = result.time_of(1, "SIP/2.0 200", sent=False)
+        assert answered - result.time_of(1, "INVITE", sent=True) < 10
+    (record,) = read_records(host.service)
+    assert record.disposition == "abandoned"
 
 
 def test_a_killed_service_is_started_again_and_the_call_goes_on(host: Host) -> None:

@@ -13,7 +13,7 @@ from callengine.clock import SystemClock
 from callengine.softphone.events import EventPrinter
 from callengine.softphone.options import PhoneOptions
 from callengine.softphone.phone import Phone
-from tests.e2e.ports import free_udp_port
+from tests.e2e.ports import free_port
 
 HOST = "127.0.0.1"
 Event = dict[str, Any]
@@ -58,7 +58,7 @@ class Office:
     """Phones that end with the `with` block, and must leave no greenlet behind."""
 
     def __init__(self) -> None:
-        self.port = free_udp_port()
+        self.port = free_port()
         self.desks: list[Desk] = []
 
     def callee(self, **options: Any) -> Desk:

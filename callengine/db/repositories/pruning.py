@@ -19,7 +19,7 @@ _is_old = and_(
     _calls.c.ended_at < bindparam("before"),
     ~select(_legs.c.id).where(_legs.c.call_id == _calls.c.id, _legs.c.ended_at.is_(None)).exists(),
 )
-"""Over long since, and its phones are quiet: a leg that is still ending holds its agent."""
+"""Over long since, and its phones are quiet: a leg that is ending holds its agent, after a restart too."""
 OLD_CALLS = (
     select(_calls.c.id, _calls.c.arrived_at)
     .where(_calls.c.arrived_at > bindparam("after"), _is_old)

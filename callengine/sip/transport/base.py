@@ -43,5 +43,8 @@ class Transport(Protocol):
     def reaches(self, host: str, port: int) -> bool:
         """Whether a message could go there now without anything being set up first."""
 
+    def deafen(self) -> None:
+        """Receive nothing new; what is here can still be sent."""
+
     def close(self) -> None:
         """Stop receiving and free the address."""

@@ -91,6 +91,11 @@ class Switch:
                 self.close()
                 raise AddressTaken(transport.name, *transport.local_address, error) from None
 
+    def deafen(self) -> None:
+        """Receive nothing new; what is here can still be sent."""
+        for transport in self._transports.values():
+            transport.deafen()
+
     def close(self) -> None:
         """Stop receiving, and free the addresses."""
         for transport in self._transports.values():

@@ -55,6 +55,7 @@ class TcpTransport:
         )
         self._listener: socket.socket | None = None
         self._connections: dict[Flow, Connection] = {}
+        self._accepting: gevent.Greenlet[..., object] | None = None
         self._accepted = 0
         self._group = Group()
 
@@ -81,7 +82,7 @@ class TcpTransport:
             raise
         self._listener = listener
         self._address = listener.getsockname()[:2]
-        greenlets.spawn("sip_accept", self._accept, listener, owner=self._group)
+        self._accepting = greenlets.spawn("sip_accept", self._accept, listener, owner=self._group)
 
     def send(self, wire: bytes, host: str, port: int) -> bool:
         """Give one message to the connection with that address, which is opened if there is none.
@@ -100,6 +101,12 @@ class TcpTransport:
     def reaches(self, host: str, port: int) -> bool:
         """Whether there is a connection with that address."""
         return Flow(self.name, host, port) in self._connections
+
+    def deafen(self) -> None:
+        """Accept no new connection; those that are open end with the process."""
+        if self._accepting is not None:
+            self._accepting.kill()
+            self._accepting = None
 
     def close(self) -> None:
         """Close the listener and every connection."""

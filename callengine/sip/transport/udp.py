@@ -74,11 +74,15 @@ class UdpTransport:
         """Always: nothing is set up for a datagram."""
         return True
 
-    def close(self) -> None:
-        """Stop receiving and free the address."""
+    def deafen(self) -> None:
+        """Receive nothing new; what is here can still be sent."""
         if self._receiver is not None:
             self._receiver.kill(block=True)
             self._receiver = None
+
+    def close(self) -> None:
+        """Stop receiving and free the address."""
+        self.deafen()
         if self._socket is not None:
             self._socket.close()
             self._socket = None

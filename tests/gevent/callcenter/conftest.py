@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,16 +22,10 @@ from callengine.media.engine import EventSink, MediaEngine
 from callengine.media.local import LocalEngine
 from callengine.media.port_pool import PortPool
 from callengine.sip.auth import ha1
+from tests.e2e.ports import free_port
 from tests.fakes.phone import Phone, Script, answer
 
 REALM = "127.0.0.1"
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Desk:
@@ -43,8 +36,8 @@ class Desk:
             "GENERAL__DOMAIN": REALM,
             "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
             "GENERAL__BYE_TIMEOUT_SECONDS": "0.5",
-            "SIP__PORT": str(free_port(socket.SOCK_DGRAM)),
-            "API__PORT": str(free_port(socket.SOCK_STREAM)),
+            "SIP__PORT": str(free_port()),
+            "API__PORT": str(free_port()),
             "DATABASE__URL": f"sqlite:///{directory / 'call_center.db'}",
             "SECURITY__OPEN_INBOUND": "true",
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from callengine.db import schema
+from tests.e2e.ports import free_port
 
 Spoil = Callable[[Path], None]
 
@@ -23,8 +23,8 @@ def serve(directory: Path, *command: str, **variables: str) -> subprocess.Comple
     """Run a command with a database in this directory; for a start that must fail."""
     own = {
         "DATABASE__URL": f"sqlite:///{directory / 'call_center.db'}",
-        "SIP__PORT": str(_free_port()),
-        "API__PORT": str(_free_port()),
+        "SIP__PORT": str(free_port()),
+        "API__PORT": str(free_port()),
         "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
     }
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
@@ -38,12 +38,6 @@ def serve(directory: Path, *command: str, **variables: str) -> subprocess.Comple
         timeout=30,
         check=False,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def lines_of(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -154,8 +148,8 @@ def test_a_full_disk_at_the_start_is_one_line(tmp_path: Path, template: Path) ->
     environment = {
         **os.environ,
         "CALLENGINE_DATABASE__URL": f"sqlite:///{tmp_path / 'call_center.db'}",
-        "CALLENGINE_SIP__PORT": str(_free_port()),
-        "CALLENGINE_API__PORT": str(_free_port()),
+        "CALLENGINE_SIP__PORT": str(free_port()),
+        "CALLENGINE_API__PORT": str(free_port()),
     }
     process = subprocess.Popen(
         ["bash", "-c", command], env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True

@@ -81,7 +81,10 @@ def _end_media(desk: Desk) -> None:
 def next_process(desk: Desk) -> Iterator[Parts]:
     """The parts of a service that starts after the one that was killed; nothing of it goes on yet."""
     with ExitStack() as opened:
-        yield assemble(desk.settings, SystemClock(), opened)
+        parts = assemble(desk.settings, SystemClock(), opened)
+        parts.base.endpoint.start()
+        opened.callback(parts.base.endpoint.stop)
+        yield parts
 
 
 def the_call(parts: Parts) -> Call:

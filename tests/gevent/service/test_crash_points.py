@@ -1,0 +1,176 @@
+"""The service dies right after each commit of a call's life, before what was to follow, and starts again.
+
+Judged from the phones' side: whoever still holds a dialog can talk and hang up, nobody is rung for nothing,
+and in the end every record is complete and every agent free.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+
+import gevent
+import pytest
+
+from callengine.sip.incoming_session import IncomingSession
+from callengine.sip.outgoing_session import OutgoingSession
+from tests.fakes.phone import Phone, answer, answer_now, just_ring
+from tests.gevent.callcenter.conftest import Desk, wait_until
+from tests.gevent.service.test_recovery import LeaveDesk, Serving, _end_media
+
+DIES = """
+from gevent import monkey; monkey.patch_all()
+import os, sys
+from callengine.cli import main
+from callengine.db.committer import Committer
+
+left = int(os.environ["CRASH_AT"])
+commit = Committer._transact
+
+def commit_and_die(committer, group):
+    global left
+    events = commit(committer, group)
+    left -= any(event.call_id for event in events)
+    if left == 0:
+        os._exit(9)
+    return events
+
+Committer._transact = commit_and_die
+sys.argv = ["callengine", "serve"]
+main()
+"""
+Life = Callable[[Desk, Phone], None]
+
+
+class Mortal(Serving):
+    """A service that dies right after its `count`-th commit that tells of a call."""
+
+    def __init__(self, desk: Desk, count: int) -> None:
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
+        environ |= desk.environ | {"CRASH_AT": str(count)}
+        self.process = subprocess.Popen([sys.executable, "-c", DIES], env=environ, stderr=subprocess.DEVNULL)
+        wait_until(desk.answers, "the service answers")
+
+
+MakeMortal = Callable[..., tuple[Desk, Mortal]]
+
+
+@pytest.fixture
+def mortal(make_desk: LeaveDesk) -> Iterator[MakeMortal]:
+    """Makes a desk with alice whose service will die."""
+    with ExitStack() as started:
+
+        def make(count: int) -> tuple[Desk, Mortal]:
+            times = {"QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "2", "QUEUES__SUPPORT__WRAP_UP_SECONDS": "0.2"}
+            desk = make_desk("alice", open_now=False, **times)
+            running = Mortal(desk, count)
+            started.callback(partial(_end_media, desk))
+            started.callback(running.close)
+            return desk, running
+
+        yield make
+
+
+def dial(desk: Desk) -> OutgoingSession:
+    """A call that is answered at last, however often the INVITE has to be repeated."""
+    caller = desk.phone().dial("support")
+    assert caller.final.wait(20)
+    assert caller.answered.is_set()
+    caller.acknowledge()
+    return caller
+
+
+def talks(phone: Phone) -> IncomingSession:
+    """The call of the phone that is confirmed and goes on."""
+    wait_until(lambda: any(one.confirmed.is_set() for one in phone.calls), "somebody talks")
+    return next(one for one in phone.calls if one.confirmed.is_set())
+
+
+def hang_up(session: OutgoingSession | IncomingSession) -> None:
+    """BYE, until it is confirmed."""
+    assert session.hang_up(timeout=20, attempts=1)
+
+
+def answered(desk: Desk, alice: Phone) -> None:
+    caller = dial(desk)
+    talks(alice)
+    gevent.sleep(0.1)
+    hang_up(caller)
+
+
+def hung_up_by_the_agent(desk: Desk, alice: Phone) -> None:
+    caller = dial(desk)
+    agent = talks(alice)
+    gevent.sleep(0.1)
+    hang_up(agent)
+    assert caller.ended.wait(20)
+
+
+def refused_first(desk: Desk, alice: Phone) -> None:
+    def refuse_once(session: IncomingSession) -> None:
+        alice.script = answer
+        session.reject(486)
+
+    alice.script = refuse_once
+    answered(desk, alice)
+
+
+def given_up_while_it_rings(desk: Desk, alice: Phone) -> None:
+    alice.script = just_ring
+    caller = dial(desk)
+    wait_until(lambda: bool(alice.calls), "the phone rings")
+    gevent.sleep(0.2)
+    hang_up(caller)
+
+
+def answered_late(desk: Desk, alice: Phone) -> None:
+    def answer_in_a_second(session: IncomingSession) -> None:
+        session.ring()
+        gevent.sleep(1.0)
+        if not session.ended.is_set():
+            answer_now(session)
+
+    alice.script = answer_in_a_second
+    answered(desk, alice)
+
+
+def points(life: Life, counts: range, *, long: bool = True) -> list[object]:
+    """One case for each commit; those that show nothing that others do not are for `--long`."""
+    return [pytest.param(life, count, marks=pytest.mark.long if long else ()) for count in counts]
+
+
+@pytest.mark.parametrize(
+    ("life", "count"),
+    [
+        *points(answered, range(1, 6), long=False),
+        *points(refused_first, range(3, 4), long=False),
+        *points(given_up_while_it_rings, range(3, 4), long=False),
+        *points(refused_first, range(4, 8)),
+        *points(given_up_while_it_rings, range(4, 5)),
+        *points(hung_up_by_the_agent, range(4, 6)),
+        *points(answered_late, range(2, 4)),
+    ],
+)
+def test_nobody_is_lost_whenever_it_dies(mortal: MakeMortal, life: Life, count: int) -> None:
+    desk, service = mortal(count)
+    alice = desk.agent("alice")
+    living = gevent.spawn(life, desk, alice)
+    assert service.process.wait(20) == 9, "this life has fewer commits"
+    Serving(desk, into=service)
+    living.get(timeout=40)
+    for session in alice.calls:
+        assert session.ended.wait(10), "the phone holds a dialog that nobody knows"
+    desk.until("select count(*) from calls where state <> 'ended'", 0)
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+    desk.until("select state from agents", "available")
+    (record,) = desk.rows("select * from calls")
+    assert record["ended_at"] is not None
+    assert record["disposition"] in ("answered", "abandoned")
+    assert desk.one("select load from agents")["load"] == 0
+    assert desk.one("select depth from queues")["depth"] == 0
+    assert not desk.rows("select 1 from queue_entries where state in ('waiting', 'offered')")
+    assert not desk.rows("select 1 from offers where state in ('ringing', 'connected')")
