@@ -12,6 +12,12 @@ from callengine.callcenter.administration import Administration
 from callengine.callcenter.staff import NewAgent
 from callengine.errors import BadRequest
 
+_DIGITS = {"MD5": 32, "SHA-256": 64}
+"""How many digits each digest has."""
+_HEXADECIMAL = frozenset("0123456789abcdef")
+_LONGEST = 255
+_HIGHEST = 10
+
 
 def make_agents(administration: Administration) -> Blueprint:
     """The routes of agents."""
@@ -52,10 +58,31 @@ def _newcomer(given: Any) -> NewAgent:
     try:
         return NewAgent(
             name=str(given["name"]),
-            ha1={each: str(given["ha1"][each]) for each in ("MD5", "SHA-256")},
+            ha1={each: _secret(given["ha1"][each], digits) for each, digits in _DIGITS.items()},
             realm=str(given["realm"]),
-            queues=tuple(map(str, given["queues"])),
-            skills={str(name): int(level) for name, level in given["skills"].items()},
+            queues=tuple(_plain(queue) for queue in given["queues"]),
+            skills={_plain(name): _level(level) for name, level in given["skills"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise BadRequest("an agent has name, ha1 (MD5 and SHA-256), realm, queues and skills") from None
+        raise BadRequest(
+            "an agent has name, ha1 (MD5 and SHA-256, in hexadecimal), realm, queues, and skills of levels"
+            f" 1 to {_HIGHEST}"
+        ) from None
+
+
+def _secret(given: str, digits: int) -> str:
+    if len(given) != digits or not _HEXADECIMAL.issuperset(given):
+        raise ValueError
+    return given
+
+
+def _plain(given: str) -> str:
+    if not given.isprintable() or len(given) > _LONGEST:
+        raise ValueError
+    return given
+
+
+def _level(given: object) -> int:
+    if type(given) is not int or not 1 <= given <= _HIGHEST:
+        raise ValueError
+    return given

@@ -11,7 +11,7 @@ from callengine.errors import BadRequest
 
 def list_body() -> list[Any]:
     """The JSON list that the request brings; raises `BadRequest`."""
-    given = request.get_json(silent=True)
+    given = _body()
     if not isinstance(given, list):
         raise BadRequest("the body must be JSON: a list")
     return given
@@ -19,10 +19,18 @@ def list_body() -> list[Any]:
 
 def object_body() -> dict[str, Any]:
     """The JSON object that the request brings; raises `BadRequest`."""
-    given = request.get_json(silent=True)
+    given = _body()
     if not isinstance(given, dict):
         raise BadRequest("the body must be JSON: an object")
     return given
+
+
+def _body() -> Any:
+    """The JSON that the request brings; None for what is none, or is nested too deep to be read."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
 
 
 def text(given: dict[str, Any], name: str) -> str:

@@ -37,6 +37,6 @@ def make_calls(administration: Administration) -> Blueprint:
 def _latest(given: str | None) -> int | None:
     if given is None:
         return None
-    if not (given.isascii() and given.isdigit() and 1 <= int(given[:6]) <= MOST):
+    if not (given.isascii() and given.isdigit() and len(given) <= 6 and 1 <= int(given) <= MOST):
         raise BadRequest(f"latest must be a number from 1 to {MOST}")
     return int(given)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import gevent
 from gevent import socket
 from gevent.pool import Group
 from loguru import logger
@@ -19,6 +20,9 @@ from callengine.sip.transport.base import IsNeeded, OnBroken, OnMessage
 
 _PIECE = 65536
 """Bytes read at once."""
+
+_MESSAGES_AT_ONCE = 20
+"""After so many messages of one piece everybody else has a turn: small ones come by the thousand."""
 
 _LINGER_SECONDS = 1.0
 
@@ -78,6 +82,8 @@ class Connection:
         try:
             if self._socket is None:
                 self._socket = self._connect()
+            if self._is_over:  # too much was waiting before it was open
+                return
             self._socket.setblocking(False)
             self._flush_soon()
             self._read(self._socket)
@@ -140,6 +146,8 @@ class Connection:
                     self.send(PONG)
                 else:
                     self._on_message(message, self.flow)
+                if not count % _MESSAGES_AT_ONCE:
+                    gevent.sleep(0)
         except BadMessage as error:
             self._on_broken(error, piece, self.flow)
             self._is_over = True

@@ -13,7 +13,7 @@ import gevent
 import pytest
 
 from callengine.api.client import RemoteAdministration
-from callengine.api.control import NotRunning, ask
+from callengine.api.control import NotRunning, _Connection, ask
 from callengine.api.peers import Peer
 from callengine.callcenter.staff import NewAgent
 from callengine.cli._office import Office, office
@@ -258,6 +258,45 @@ def test_a_body_that_is_not_as_it_must_be(live: tuple[Desk, RemoteAdministration
     with pytest.raises(CallCenterError, match=r"must be JSON|an agent has"):
         ask(Path(desk.settings.general.control_socket), "/api/v1/agents", method="POST", body=body)
     assert names(administration) == ["alice"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"skills": {"x": 1e999}},
+        {"skills": {"x": 10**30}},
+        {"skills": {"x": 0}},
+        {"skills": {"\ud800": 1}},
+        {"queues": ["\ud800"]},
+        {"queues": [5]},
+        {"ha1": {"MD5": "no digest", "SHA-256": "1" * 64}},
+        {"ha1": {"MD5": "1" * 32, "SHA-256": "\ud800" * 64}},
+    ],
+)
+def test_an_agent_that_is_not_as_it_must_be(
+    live: tuple[Desk, RemoteAdministration], wrong: dict[str, object]
+) -> None:
+    desk, administration = live
+    digests = {"MD5": "1" * 32, "SHA-256": "2" * 64}
+    agent = {"name": "bob", "ha1": digests, "realm": "127.0.0.1", "queues": [], "skills": {}, **wrong}
+    with pytest.raises(CallCenterError, match="an agent has"):
+        ask(Path(desk.settings.general.control_socket), "/api/v1/agents", method="POST", body=[agent])
+    assert names(administration) == ["alice"]
+
+
+def test_a_body_nested_too_deep_is_refused(live: tuple[Desk, RemoteAdministration]) -> None:
+    desk, _ = live
+    connection = _Connection(Path(desk.settings.general.control_socket), 10)
+    connection.request("POST", "/api/v1/agents", "[" * 100_000, {"Content-Type": "application/json"})
+    assert connection.getresponse().status == 400
+    connection.close()
+
+
+@pytest.mark.parametrize("latest", ["0", "10001", "0000010000000", "1" + "0" * 5000, "-1", "x"])
+def test_how_many_calls_are_listed_at_once(live: tuple[Desk, RemoteAdministration], latest: str) -> None:
+    desk, _ = live
+    with pytest.raises(CallCenterError, match="latest must be a number"):
+        ask(Path(desk.settings.general.control_socket), f"/api/v1/calls?latest={latest}")
 
 
 def test_who_may_change_something() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import gevent
 import pytest
@@ -204,6 +205,34 @@ def test_who_does_not_read_holds_nobody_and_is_closed(make_ear: MakeEar) -> None
         assert sent < 100_000_000
     wait_until(lambda: ear.transport.connection_count() == 0)
     assert ear.transport.send_failures == 1
+    peer.close()
+
+
+def test_too_much_for_a_connection_that_is_not_open_yet_ends_it(make_ear: MakeEar) -> None:
+    one, two = make_ear(), make_ear()
+    assert not one.transport.send(b"x" * 1_000_001, *two.address)
+    wait_until(lambda: one.lost)
+    assert one.transport.connection_count() == 0
+    assert one.transport.send(MESSAGE, *two.address)
+    wait_until(lambda: two.came)
+
+
+def test_many_messages_at_once_leave_turns_to_everybody_else(make_ear: MakeEar) -> None:
+    ear = make_ear()
+    peer = ear.connect()
+    seen = [0]
+
+    def look() -> None:
+        while len(ear.came) < 300:
+            seen.append(len(ear.came))
+            gevent.sleep(0)
+
+    looking = greenlets.spawn("looking", look)
+    peer.sendall(MESSAGE * 300)
+    looking.join(timeout=10)
+    assert len(ear.came) == 300
+    seen.append(300)
+    assert max(after - before for before, after in pairwise(seen)) <= 50
     peer.close()
 
 
