@@ -112,13 +112,20 @@ name_version() {
     version=$number-$commit
 }
 
+# What a version, by its directory, wants to be told where its defaults are; one from before that knew it, nothing.
+defaults_of() {
+    if grep -q CALLENGINE_CONFIG "$1/systemd/callengine.service"; then printf 'CALLENGINE_CONFIG=%s' "$opt/config"; fi
+}
+
 # One call of a program of a version, as the service's user and with the service's settings.
 as_service() {
-    local as=()
+    local as=() defaults
+    defaults=$(defaults_of "${1%/venv/bin/*}")
     if [ -z "$root" ] && [ "$(id -u)" -eq 0 ]; then
         as=(setpriv --reuid=callengine --regid=callengine --init-groups --)
     fi
-    (cd "$opt" && umask 0027 && CALLENGINE_ENV=production CALLENGINE_SETTINGS=$settings CALLENGINE_CONFIG=$opt/config "${as[@]}" "$@")
+    (cd "$opt" && umask 0027 &&
+        env CALLENGINE_ENV=production CALLENGINE_SETTINGS="$settings" ${defaults:+"$defaults"} "${as[@]}" "$@")
 }
 
 callengine_of() {
@@ -189,12 +196,13 @@ link() {
 }
 
 write_wrapper() {
-    local program=$1 file=$opt/bin/$1  # alembic reads what lies in its directory
+    local program=$1 file=$opt/bin/$1 defaults
+    defaults=$(defaults_of "$2")
     cat >"$file.new" <<END
 #!/bin/sh
 # $program of the installed callengine, with the service's settings; for root, as the service's user.
-export CALLENGINE_ENV=production CALLENGINE_SETTINGS=$settings CALLENGINE_CONFIG=$opt/config
-$([ "$program" = callengine ] || echo "cd $opt || exit")
+export CALLENGINE_ENV=production CALLENGINE_SETTINGS=$settings $defaults
+$([ "$program" = callengine ] || echo "cd $opt || exit  # where alembic.ini is")
 if [ -z "$root" ] && [ "\$(id -u)" -eq 0 ]; then
     exec setpriv --reuid=callengine --regid=callengine --init-groups -- $opt/current/venv/bin/$program "\$@"
 fi
@@ -211,8 +219,8 @@ place_files() {
         placed "$1/systemd/$unit" >"$units/$unit.new"
         mv "$units/$unit.new" "$units/$unit"
     done
-    write_wrapper callengine
-    write_wrapper alembic
+    write_wrapper callengine "$1"
+    write_wrapper alembic "$1"
     link "$opt/bin/callengine" "$bin/callengine"
     for unit in alembic alembic.ini config; do
         link "current/$unit" "$opt/$unit"
