@@ -22,6 +22,7 @@ from callengine.callcenter.offering import Offering
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queues
 from callengine.callcenter.recovery import Recovery
+from callengine.callcenter.refreshing import Refreshing
 from callengine.callcenter.rejoining import Rejoining
 from callengine.callcenter.roster import Agent, Roster
 from callengine.callcenter.statistics import Statistics
@@ -200,6 +201,7 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         clearing=clearing,
         listen_for_offers=legs.listen_for_offers,
         go_on=inbound.go_on,
+        ask_if_silent=Refreshing(legs=legs, media=base.media).watch,
     )
     return inbound, clearing, recovery
 
