@@ -23,6 +23,7 @@ from callengine.media.engine import EventSink, MediaEngine
 from callengine.media.local import LocalEngine
 from callengine.media.port_pool import PortPool
 from callengine.sip.auth import ha1
+from tests.e2e.ports import free_sip_port
 from tests.fakes.phone import Phone, Script, answer
 
 REALM = "127.0.0.1"
@@ -43,7 +44,7 @@ class Desk:
             "GENERAL__DOMAIN": REALM,
             "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
             "GENERAL__BYE_TIMEOUT_SECONDS": "0.5",
-            "SIP__PORT": str(free_port(socket.SOCK_DGRAM)),
+            "SIP__PORT": str(free_sip_port()),
             "API__PORT": str(free_port(socket.SOCK_STREAM)),
             "DATABASE__URL": f"sqlite:///{directory / 'call_center.db'}",
             "SECURITY__OPEN_INBOUND": "true",

@@ -296,6 +296,19 @@ def test_calls_whose_media_is_gone_too_go_on_if_the_silent_phones_know_them(serv
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
 
+def test_what_a_silent_phone_changes_when_it_is_asked_is_taken_over(serving: MakeServing) -> None:
+    desk, service = serving("alice", **own_ports())
+    _alice, caller, agent = talk(desk)
+    agent.on_offer = lambda _body: (200, agent.local_body.replace(b"m=audio 40000", b"m=audio 40010"))
+    service.kill()
+    _end_media(desk)
+    Serving(desk, into=service)
+    desk.until("select remote_media_port from legs where role = 'agent'", 40010)
+    assert not agent.ended.is_set()
+    assert caller.hang_up()
+    assert agent.ended.wait(5)
+
+
 def test_calls_whose_media_is_gone_too_end_if_a_phone_has_gone_as_well(serving: MakeServing) -> None:
     desk, service = serving("alice", **own_ports())
     _alice, caller, agent = talk(desk)
