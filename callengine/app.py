@@ -109,7 +109,7 @@ class CallCenter:
         self.drain_soon()
 
     def _hand_over_soon(self) -> None:
-        """SIGTERM of a service manager: hand over, unless the service drains already: then end it at once."""
+        """SIGTERM of a service manager: hand over; a service that drains already ends as by `stop_soon`."""
         if self._draining is not None or self._parts is None:
             self.stop_soon()
         else:
@@ -124,12 +124,18 @@ class CallCenter:
     def drain_soon(self, seconds: float | None = None) -> None:
         """Begin to drain: calls may go on for `seconds` (`general.drain_seconds`), then they are hung up.
 
-        Never waits, and changes nothing if it drains already. `run` ends when it is done.
+        Never waits. If it drains already, the shorter time counts. `run` ends when it is done.
         """
-        if self._draining is None and self._parts is not None:
-            seconds = self.settings.general.drain_seconds if seconds is None else seconds
+        seconds = self.settings.general.drain_seconds if seconds is None else seconds
+        if self._draining is not None:
+            greenlets.spawn("hurry", self._hurry_after, seconds)
+        elif self._parts is not None:
             self._notifier.stopping(seconds + ending.LONGEST_END_SECONDS)
             self._draining = greenlets.spawn("drain", self._drain, self._parts, seconds)
+
+    def _hurry_after(self, seconds: float) -> None:
+        greenlets.wait_for_any(self._drained, self._hurry, timeout=seconds)
+        self._hurry.set()
 
     def _drain_for(self, seconds: float | None, by: str) -> dict[str, Any]:
         """Drain because somebody wants it; what goes on until when."""

@@ -22,6 +22,8 @@ from callengine.callcenter.offering import Offering
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queues
 from callengine.callcenter.recovery import Recovery
+from callengine.callcenter.refreshing import Refreshing
+from callengine.callcenter.rejoining import Rejoining
 from callengine.callcenter.roster import Agent, Roster
 from callengine.callcenter.statistics import Statistics
 from callengine.callcenter.talking import Talking
@@ -36,6 +38,7 @@ from callengine.errors import CallCenterError, MediaError
 from callengine.events.types import EventType
 from callengine.foundation import NODE, Foundation, MediaMaker, lay_foundation
 from callengine.media.engine import EngineTotals
+from callengine.media.steady import SteadyMedia
 from callengine.port_holder import holder_of
 from callengine.sip.auth import NonceBook
 from callengine.sip.registrar import Registrar
@@ -90,6 +93,9 @@ def assemble(
     base = lay_foundation(settings, clock, opened, make_media)
     people = _gather_people(base)
     inbound, clearing, recovery = _make_stories(base, people)
+    if isinstance(base.media, SteadyMedia):
+        rejoining = Rejoining(live=people.live, clearing=clearing, committer=base.committer)
+        base.media.on_restored = rejoining.note
     recovery.take_up()
     _take_requests(base, people.presence, inbound)
     administration = Administration(
@@ -200,6 +206,7 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         clearing=clearing,
         listen_for_offers=legs.listen_for_offers,
         go_on=inbound.go_on,
+        ask_if_silent=Refreshing(legs=legs, media=base.media).watch,
     )
     return inbound, clearing, recovery
 

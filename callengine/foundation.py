@@ -28,6 +28,7 @@ from callengine.events.bus import Bus
 from callengine.media.client import MediaClient
 from callengine.media.engine import EventSink, MediaEngine
 from callengine.media.process import MediaProcess
+from callengine.media.steady import SteadyMedia
 from callengine.service_notify import NOTIFY_VARIABLES
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.timer_driver import TimerDriver
@@ -123,8 +124,10 @@ def _check_realm(realm: str, stored: set[str]) -> None:
 
 def _open_media(
     settings: Settings, incarnation: int, silences: Silences, opened: ExitStack
-) -> tuple[MediaProcess, MediaClient]:
+) -> tuple[MediaProcess, SteadyMedia]:
     path = settings.media.socket
+    client = MediaClient(path, owner=NODE, incarnation=incarnation, on_event=silences.note)
+    media = SteadyMedia(client)
     if not Path(path).absolute().parent.is_dir():
         raise CallCenterError(f"media.socket: {path} cannot be made: there is no such directory")
     command = [sys.executable, "-m", "callengine", "media", "--socket", path]
@@ -132,11 +135,11 @@ def _open_media(
         command if settings.media.start else None,
         socket_path=path,
         environment=_media_environment(settings),
-        on_restart=silences.break_all,
+        on_death=media.interrupted,
+        on_restart=media.restore,
     )
     process.start()
     opened.callback(process.stop)
-    media = MediaClient(path, owner=NODE, incarnation=incarnation, on_event=silences.note)
     opened.callback(media.disconnect)
     return process, media
 

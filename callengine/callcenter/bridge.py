@@ -39,11 +39,6 @@ class Silences:
         if event.kind is MediaEventKind.NO_PACKETS and silence is not None:
             silence.set()
 
-    def break_all(self) -> None:
-        """The media process was replaced, and with it every leg is gone."""
-        for silence in list(self._watched.values()):
-            silence.set()
-
     @contextmanager
     def watch(self, *leg_ids: str) -> Iterator[Event]:
         """An event that is set when one of these legs falls silent."""

@@ -106,6 +106,21 @@ class Legs:
         leg.agreement = read_answer(leg.local_sdp, answer)
         self.listen_for_offers(leg)
 
+    def refresh(self, leg: Leg) -> None:
+        """Offer the phone what is agreed already; one that does not know the call ends it by its answer.
+
+        What it changes in its answer is taken over. Raises as `Session.reinvite` does, and `ProtocolError`
+        for an answer that cannot be served, `MediaError`.
+        """
+        response = leg.session.reinvite(leg.session.local_body)
+        if response.status >= 300:
+            return
+        agreement = read_answer(leg.local_sdp, SessionDescription.parse(response.body))
+        if agreement != leg.agreement:
+            self._media.set_remote(leg.id, remote_media(agreement))
+            leg.agreement = agreement
+            self._store_change(leg)
+
     def discard(self, unused: Sequence[Leg]) -> None:
         """Give back the ports of legs of which nothing was sent."""
         try:

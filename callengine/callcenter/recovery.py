@@ -3,7 +3,9 @@
 A start has two steps, since what phones send must find its dialogs, and nothing may be sent before. `take_up`
 makes every call and leg again from its rows, before SIP is received. `go_on` then gives each call the rest of
 its story: a caller who waits stands in line again, phones that rang ring on or have answered meanwhile, who
-talks goes on talking. A BYE or CANCEL that was due is sent. A call whose media legs are gone is ended.
+talks goes on talking. A BYE or CANCEL that was due is sent. Media legs that are gone, because that process
+died too or the database is a copy, are opened again on their ports; a phone that is silent then is asked
+whether it still has the call. A call whose ports are taken is ended.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 from loguru import logger
 from sqlalchemy import Engine
 
+from callengine.callcenter.bridge import remote_media
 from callengine.callcenter.calls import Call, Entry, Leg, Offer
 from callengine.callcenter.clearing import ELSEWHERE, Clearing, Outcome
 from callengine.callcenter.leg_rows import Owner, leg_of
@@ -25,9 +28,9 @@ from callengine.db.committer import Committer
 from callengine.db.engine import reading
 from callengine.db.repositories import calls, entries, legs, nodes, offers
 from callengine.db.transaction import Transaction
-from callengine.errors import MediaError
+from callengine.errors import CallCenterError, MediaError
 from callengine.events.types import EventType
-from callengine.media.engine import MediaEngine
+from callengine.media.engine import MUSIC, MediaEngine
 from callengine.sip.endpoint import Endpoint
 from callengine.vocabulary import Disposition, LegRole, LegState, OfferState, Party
 
@@ -36,7 +39,7 @@ Row = Mapping[str, Any]
 _WITHOUT_MEDIA = Outcome(
     Disposition.FAILED, "no_media", Party.SYSTEM, 'SIP;cause=500;text="Service restarted"'
 )
-"""How a call ends whose media legs are gone: the media process died too, or the database is a copy."""
+"""How a call ends whose media legs are gone and cannot be opened again."""
 
 _LIVE_OFFERS = (OfferState.RINGING, OfferState.CONNECTED)
 _FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
@@ -79,8 +82,12 @@ class Recovery:
         clearing: Clearing,
         listen_for_offers: Callable[[Leg], None],
         go_on: Callable[[Call], None],
+        ask_if_silent: Callable[[Call, Leg], None],
     ) -> None:
-        """`listen_for_offers` lets a phone change its session; `go_on` gives a call the rest of its story."""
+        """`listen_for_offers` lets a phone change its session; `go_on` gives a call the rest of its story.
+
+        `ask_if_silent` is told the legs whose phones may not have waited for us.
+        """
         self._owner = owner
         self._engine = engine
         self._committer = committer
@@ -92,6 +99,7 @@ class Recovery:
         self._clearing = clearing
         self._listen_for_offers = listen_for_offers
         self._go_on = go_on
+        self._ask_if_silent = ask_if_silent
         self._leftovers = Leftovers()
 
     @property
@@ -121,12 +129,29 @@ class Recovery:
             self._clearing.clear_in_background(owed.call_id, owed.legs, offer=owed.offer, cause=owed.cause)
         count = 0
         for call in leftovers.calls:
-            if all(leg.id in open_legs for leg in _legs_of(call)):
+            missing = [leg for leg in _legs_of(call) if leg.id not in open_legs]
+            if self._open_again(call, missing):
                 self._go_on(call)
                 count += 1
+                for leg in missing:
+                    if leg.agreement is not None:
+                        self._ask_if_silent(call, leg)
             else:
                 self._clearing.end_in_background(call, _WITHOUT_MEDIA)
         return count
+
+    def _open_again(self, call: Call, missing: Iterable[Leg]) -> bool:
+        """Open these media legs on the ports that their phones know; False if one cannot be had."""
+        try:
+            for leg in missing:
+                is_waiting = leg is call.caller and call.connected_at is None
+                remote = remote_media(leg.agreement) if leg.agreement else None
+                play = MUSIC if is_waiting else None
+                self._media.open(leg.id, remote=remote, play=play, port=leg.media_port)
+        except CallCenterError as error:
+            logger.warning("the call {} cannot go on: {}", call.id, error)
+            return False
+        return True
 
     def _open_media_legs(self) -> set[str]:
         try:

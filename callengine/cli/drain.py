@@ -28,7 +28,7 @@ def command(within: float | None, is_waiting: bool, as_json: bool) -> None:
     path = Path(load().general.control_socket)
     body = {} if within is None else {"seconds": within}
     said = ask(path, "/api/v1/drain", method="POST", body=body)
-    text = f"The service drains: {said['calls']} calls may go on for {said['seconds']:g} s, then it ends."
+    text = f"The service drains: {said['calls']} calls may go on for {said['seconds']:g} s, at most."
     click.echo(json.dumps(said) if as_json else text)
     while is_waiting and answers(path):
         time.sleep(_LOOK_EVERY_SECONDS)

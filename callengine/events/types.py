@@ -32,6 +32,8 @@ class EventType(StrEnum):
     """Somebody wants the service to end: no new calls are taken."""
     SERVICE_RECOVERED = "service_recovered"
     """An earlier run of this node was cut short; its calls are taken up."""
+    MEDIA_RESTARTED = "media_restarted"
+    """The media process was replaced; the calls' legs were opened again, as far as that could be done."""
     QUEUE_CREATED = "queue_created"
     QUEUE_CHANGED = "queue_changed"
 

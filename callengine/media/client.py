@@ -57,10 +57,18 @@ class MediaClient:
         self._left = False
         self._group = Group()
 
-    def open(self, leg_id: str, *, remote: RemoteMedia | None = None, play: str | None = None) -> int:
+    def open(
+        self,
+        leg_id: str,
+        *,
+        remote: RemoteMedia | None = None,
+        play: str | None = None,
+        port: int | None = None,
+    ) -> int:
         """See `MediaEngine.open`."""
-        port: int = self._ask("open", leg_id=leg_id, remote=remote, play=play)
-        return port
+        chosen = {} if port is None else {"port": port}
+        opened: int = self._ask("open", leg_id=leg_id, remote=remote, play=play, **chosen)
+        return opened
 
     def set_remote(self, leg_id: str, remote: RemoteMedia) -> None:
         """See `MediaEngine.set_remote`."""

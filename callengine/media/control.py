@@ -108,7 +108,10 @@ def _optional_remote(value: object) -> RemoteMedia | None:
 
 
 _CALLS: dict[str, tuple[dict[str, Callable[[object], Any]], set[str]]] = {
-    "open": ({"leg_id": _text, "remote": _optional_remote, "play": _optional_text}, {"leg_id"}),
+    "open": (
+        {"leg_id": _text, "remote": _optional_remote, "play": _optional_text, "port": _optional_number},
+        {"leg_id"},
+    ),
     "set_remote": ({"leg_id": _text, "remote": _remote}, {"leg_id", "remote"}),
     "join": ({"leg_a": _text, "leg_b": _text, "remote": _optional_remote}, {"leg_a", "leg_b"}),
     "part": ({"leg_id": _text}, {"leg_id"}),
@@ -187,7 +190,9 @@ def write_result(number: int, result: object) -> bytes:
 
 
 def _plain(result: object) -> object:
-    return vars(result) if isinstance(result, LegStatistics | EngineTotals) else result
+    if isinstance(result, LegStatistics):
+        return {**vars(result), "remote": result.remote and vars(result.remote)}
+    return vars(result) if isinstance(result, EngineTotals) else result
 
 
 def write_error(number: int | None, error: CallCenterError) -> bytes:
@@ -236,7 +241,8 @@ def _raised(error: Mapping[str, str]) -> CallCenterError:
 
 def read_statistics(value: Mapping[str, Any]) -> LegStatistics:
     """The counters of a leg from a result; fields that a newer process added are left out."""
-    return LegStatistics(**_own_fields(LegStatistics, value))
+    own = _own_fields(LegStatistics, value)
+    return LegStatistics(**{**own, "remote": _optional_remote(own.get("remote"))})
 
 
 def read_totals(value: Mapping[str, Any]) -> EngineTotals:

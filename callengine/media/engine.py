@@ -85,6 +85,8 @@ class LegStatistics:
     """Whether that address was learned from a packet."""
     joined_to: str | None = None
     playing: str | None = None
+    remote: RemoteMedia | None = None
+    """What was agreed with the phone, as it was last told."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +136,18 @@ class MediaEngine(Protocol):
     not open (except where said), and `MediaError` for what cannot be done.
     """
 
-    def open(self, leg_id: str, *, remote: RemoteMedia | None = None, play: str | None = None) -> int:
-        """Open a leg, tell it its phone and begin a looping sound, as far as given; return our (even) port.
+    def open(
+        self,
+        leg_id: str,
+        *,
+        remote: RemoteMedia | None = None,
+        play: str | None = None,
+        port: int | None = None,
+    ) -> int:
+        """Open a leg, tell it its phone and begin a looping sound, as far as given; return our port.
 
-        Raises `NoPorts`.
+        It is an even one that has rested, or `port`, 1 to 65535, of a leg that was open before. Raises
+        `NoPorts` if there is none, or `port` is in use, by another program too.
         """
 
     def set_remote(self, leg_id: str, remote: RemoteMedia) -> None:

@@ -144,6 +144,7 @@ class Leg:
             latched=self.latch.source is not None,
             joined_to=self.peer.leg_id if self.peer else None,
             playing=self.playing,
+            remote=self.remote,
         )
 
 

@@ -10,7 +10,7 @@ from gevent.pool import Group
 
 from callengine import greenlets
 from callengine.clock import Clock, SystemClock
-from callengine.errors import LegNotFound, MediaError, NoPorts, NotAllowed
+from callengine.errors import CallCenterError, LegNotFound, MediaError, NoPorts, NotAllowed
 from callengine.media.engine import (
     EngineTotals,
     EventSink,
@@ -67,13 +67,20 @@ class LocalEngine:
         self._released_at: float | None = None
         self._closed_received = self._closed_sent = self._closed_dropped = 0
 
-    def open(self, leg_id: str, *, remote: RemoteMedia | None = None, play: str | None = None) -> int:
+    def open(
+        self,
+        leg_id: str,
+        *,
+        remote: RemoteMedia | None = None,
+        play: str | None = None,
+        port: int | None = None,
+    ) -> int:
         """See `MediaEngine.open`."""
         if leg_id in self._legs:
             raise MediaError(f"leg {leg_id!r} is open already")
         if remote is not None:
             check_remote(remote)
-        leg = self._bind(leg_id)
+        leg = self._bind(leg_id) if port is None else self._bind_to(leg_id, port)
         self._legs[leg_id] = leg
         self._relay_alone(leg)
         self._watch_legs()
@@ -190,10 +197,22 @@ class LocalEngine:
                 return Leg(leg_id, port, bind(self._host, port), now=now)
             except OSError as error:
                 self._ports.release(port, now)
-                if error.errno in (errno.EMFILE, errno.ENFILE):
-                    raise NoPorts(f"no media port can be opened: {error}") from None
                 if error.errno != errno.EADDRINUSE:
-                    raise MediaError(f"no media port can be opened on {self._host}: {error}") from None
+                    raise _unbound(self._host, error) from None
+
+    def _bind_to(self, leg_id: str, port: int) -> Leg:
+        """A leg on just this port; raises NoPorts, MediaError."""
+        if not 1 <= port <= 65535:
+            raise MediaError(f"the port {port} is not between 1 and 65535")
+        now = self._monotonic()
+        self._ports.claim(port)
+        try:
+            return Leg(leg_id, port, bind(self._host, port), now=now)
+        except OSError as error:
+            self._ports.release(port, now)
+            if error.errno == errno.EADDRINUSE:
+                raise NoPorts(f"the media port {port} is in use by another program") from None
+            raise _unbound(self._host, error) from None
 
     def _relay_alone(self, leg: Leg) -> None:
         self._relays[leg] = Relay(leg, monotonic=self._monotonic, owner=self._group)
@@ -264,6 +283,12 @@ class LocalEngine:
         for leg in legs:
             if self._on_event is not None:
                 self._on_event(MediaEvent(kind, leg.leg_id))
+
+
+def _unbound(host: str, error: OSError) -> CallCenterError:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return NoPorts(f"no media port can be opened: {error}")
+    return MediaError(f"no media port can be opened on {host}: {error}")
 
 
 def _connect(leg: Leg) -> None:

@@ -1,4 +1,4 @@
-"""Starting the media process, watching it, starting it again when it dies, and ending it."""
+"""Starting the media process, watching it, starting it again when it dies or does nothing, and ending it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loguru import logger
 
 from callengine import greenlets
 from callengine.errors import MediaError, MediaUnavailable
-from callengine.media import control
+from callengine.media.pulse import ask, drain, falls_silent
 from callengine.unix_peer import peer_of
 
 _TRY_SECONDS = 0.05
@@ -30,9 +30,10 @@ class MediaProcess:
 
     Without a `command` somebody else starts it, again too when it dies, and ends it: here it is only waited
     for. A child has a session of its own: what ends this process does not end it. `start_seconds` bounds the
-    wait for its first answer, `stop_seconds` the wait for an orderly end. `environment` is the child's, ours
-    by default. `on_restart` is called, in the watching greenlet, once a new process answers in place of one
-    that died; all legs of the old one are gone then.
+    wait for its first answer, `stop_seconds` the wait for an orderly end. It is asked every second; one that
+    is not somebody else's and does not answer within `frozen_seconds` is ended by force, and counts as dead.
+    `environment` is the child's, ours by default. `on_death` and `on_restart` are called in the watching
+    greenlet and must not wait: when the process and its legs are gone, and once another answers.
     """
 
     def __init__(
@@ -42,14 +43,18 @@ class MediaProcess:
         socket_path: str,
         start_seconds: float = 10.0,
         stop_seconds: float = 5.0,
+        frozen_seconds: float = 2.0,
         environment: Mapping[str, str] | None = None,
-        on_restart: Callable[[], None] | None = None,
+        on_death: Callable[[], None] = lambda: None,
+        on_restart: Callable[[], None] = lambda: None,
     ) -> None:
         self._command = None if command is None else tuple(command)
         self._path = socket_path
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
+        self._frozen_seconds = frozen_seconds
         self._environment = environment
+        self._on_death = on_death
         self._on_restart = on_restart
         self._child: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
@@ -98,7 +103,7 @@ class MediaProcess:
         give_up = time.monotonic() + self._start_seconds
         while (left := give_up - time.monotonic()) > 0:
             try:
-                return _ask(self._path, left)
+                return ask(self._path, left)
             except (ConnectionRefusedError, FileNotFoundError):
                 if self._command is not None:
                     self._see_to_child(self._command)
@@ -125,15 +130,25 @@ class MediaProcess:
     def _watch(self) -> None:
         """Wait for the end of the process again and again, each time starting another."""
         while self._line is not None:
-            _wait_for_end(self._line)
+            self._wait_for_end(self._line)
             self._line.close()
             self._line = None
-            self._reap()
             if self._stopping.is_set():
+                self._reap()
                 return
+            self._on_death()
+            self._reap()
             what = "waiting for" if self._command is None else "starting"
             logger.warning("the media process {} has died; {} another", self.pid, what)
             self._begin_again()
+
+    def _wait_for_end(self, line: socket.socket) -> None:
+        """Wait until the process is gone; one that we may end is ended when it does nothing any more."""
+        may_end = self._command is not None
+        if may_end and falls_silent(line, self._frozen_seconds) and not self._stopping.is_set():
+            logger.error("the media process {} does not answer any more; it is ended", self.pid)
+            self._signal(signal.SIGKILL)
+        drain(line)
 
     def _begin_again(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -147,7 +162,7 @@ class MediaProcess:
                 continue
             if self._stopping.is_set():
                 self._end_late()
-            elif self._on_restart is not None:
+            else:
                 self._on_restart()
             return
 
@@ -165,6 +180,8 @@ class MediaProcess:
                 os.kill(self.pid, number)
             except ProcessLookupError:
                 pass
+            except PermissionError as error:
+                logger.error("the media process {} cannot be ended: {}", self.pid, error)
 
     def _end_child(self) -> None:
         if self._child is not None:
@@ -179,37 +196,3 @@ class MediaProcess:
             except subprocess.TimeoutExpired:
                 return
             self._child = None
-
-
-def _connect(path: str) -> socket.socket:
-    connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connecting.connect(path)
-    except OSError:
-        connecting.close()
-        raise
-    return connecting
-
-
-def _ask(path: str, seconds: float) -> socket.socket:
-    """A connection that has answered a request; raises OSError if none does within `seconds`."""
-    connected = _connect(path)
-    try:
-        connected.settimeout(seconds)
-        connected.sendall(control.write_request(1, "totals", {}))
-        while not (answer := connected.recv(4096)).endswith(b"\n"):
-            if not answer:
-                raise ConnectionResetError("the media process went away")
-        connected.settimeout(None)
-    except OSError:
-        connected.close()
-        raise
-    return connected
-
-
-def _wait_for_end(connected: socket.socket) -> None:
-    try:
-        while connected.recv(4096):
-            pass
-    except OSError:
-        pass

@@ -90,6 +90,8 @@ class RtpPeer:
     sent_at: list[float] = field(default_factory=list)
     remote: tuple[str, int] | None = None
     over: bool = False
+    patience: float = SILENT_AFTER_SECONDS
+    """Seconds of silence after which the call is over for it."""
 
     def __post_init__(self) -> None:
         self.socket = _even_socket(self.host)
@@ -117,7 +119,7 @@ class RtpPeer:
         """Send the tone's 20 ms with that number, if there is somebody to hear it."""
         if self.remote is None or self.over:
             return
-        if time.time() - self.arrivals[-1].time > SILENT_AFTER_SECONDS:
+        if time.time() - self.arrivals[-1].time > self.patience:
             self.over = True
             return
         header = struct.pack("!BBHII", 0x80, 0, number % 0x10000, number * tones.PACKET_SAMPLES, self._ssrc)
@@ -147,8 +149,8 @@ def _kernel_time(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
 class RtpPeers:
     """Peers that listen and speak between entering and leaving the `with` block, on two threads."""
 
-    def __init__(self, frequencies: Iterable[int]) -> None:
-        self.peers = [RtpPeer(frequency) for frequency in frequencies]
+    def __init__(self, frequencies: Iterable[int], *, patience: float = SILENT_AFTER_SECONDS) -> None:
+        self.peers = [RtpPeer(frequency, patience=patience) for frequency in frequencies]
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._listen, name="rtp listen", daemon=True),

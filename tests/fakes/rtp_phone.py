@@ -31,11 +31,13 @@ class Heard:
 
 
 class RtpPhone:
-    """Bound to a port of its own; `engine_port` is where it sends."""
+    """Bound to `port`, any if 0; `engine_port` is where it sends."""
 
-    def __init__(self, *, codec: str = "PCMU", tone: float = 440.0, ssrc: int | None = None) -> None:
+    def __init__(
+        self, *, codec: str = "PCMU", tone: float = 440.0, ssrc: int | None = None, port: int = 0
+    ) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((HOST, 0))
+        self._socket.bind((HOST, port))
         self.port: int = self._socket.getsockname()[1]
         self.engine_port = 0
         self.codec = codec

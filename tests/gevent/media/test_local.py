@@ -68,6 +68,21 @@ def test_a_port_that_another_program_holds_is_skipped() -> None:
         engine.shut_down()
 
 
+def test_a_leg_is_opened_on_the_port_that_it_had(engine: LocalEngine, phones: Phones) -> None:
+    port = engine.open("a")
+    engine.close("a")
+    assert engine.open("b", port=port, remote=phones().remote()) == port, "although it has not rested"
+    with pytest.raises(NoPorts, match=f"{port} is in use"):
+        engine.open("c", port=port)
+    with pytest.raises(MediaError, match="between 1 and 65535"):
+        engine.open("d", port=65536)
+    holder = phones()
+    with pytest.raises(NoPorts, match=f"{holder.port} is in use by another program"):
+        engine.open("e", port=holder.port)
+    assert [leg.leg_id for leg in engine.list()] == ["b"]
+    assert engine.totals().ports_in_use == 1
+
+
 def test_a_host_that_is_not_ours_is_named() -> None:
     engine = LocalEngine(host="192.0.2.77", ports=PortPool(*PORTS))
     with pytest.raises(MediaError, match=r"192\.0\.2\.77"):

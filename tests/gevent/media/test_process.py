@@ -143,6 +143,46 @@ def test_stop_may_be_said_before_start_and_twice(socket_path: str, process: Medi
     process.stop()
 
 
+def test_one_that_is_frozen_is_ended_and_replaced(
+    socket_path: str, start_media: Callable[..., RunningMedia], connect: Connect
+) -> None:
+    told: list[str] = []
+    process = MediaProcess(
+        command(socket_path),
+        socket_path=socket_path,
+        frozen_seconds=1.0,
+        on_death=lambda: told.append("death"),
+        on_restart=lambda: told.append("restart"),
+    )
+    running = start_media()
+    process.start()
+    gevent.sleep(1.5)
+    assert told == [], "one that answers is left alone"
+    running.freeze()
+    wait_until(lambda: told == ["death", "restart"])
+    assert running.wait() == -signal.SIGKILL
+    assert connect().totals().legs == 0
+    process.stop()
+
+
+def test_one_that_was_held_up_for_a_moment_is_left_alone(
+    socket_path: str, start_media: Callable[..., RunningMedia], restarts: list[int]
+) -> None:
+    process = MediaProcess(
+        command(socket_path), socket_path=socket_path, on_restart=lambda: restarts.append(1)
+    )
+    running = start_media()
+    process.start()
+    for _ in range(3):
+        running.freeze()
+        gevent.sleep(0.7)
+        running.thaw()
+        gevent.sleep(0.4)
+    assert restarts == []
+    assert running.process.poll() is None
+    process.stop()
+
+
 @pytest.fixture
 def foreign(socket_path: str, restarts: list[int]) -> Iterator[MediaProcess]:
     """Watches a process that somebody else starts and ends."""
@@ -179,6 +219,25 @@ def test_somebody_elses_that_dies_is_waited_for_again(
     second = start_media()
     wait_until(lambda: restarts)
     assert restarts == [second.process.pid]
+
+
+def test_somebody_elses_that_is_frozen_is_left_to_them(
+    socket_path: str, start_media: Callable[..., RunningMedia], restarts: list[int]
+) -> None:
+    foreign = MediaProcess(
+        None,
+        socket_path=socket_path,
+        frozen_seconds=0.2,
+        on_restart=lambda: restarts.append(1),
+    )
+    running = start_media()
+    foreign.start()
+    running.freeze()
+    gevent.sleep(2)
+    assert running.process.poll() is None
+    running.thaw()
+    foreign.stop()
+    assert restarts == []
 
 
 def test_somebody_elses_that_never_comes_is_told(socket_path: str) -> None:

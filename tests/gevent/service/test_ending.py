@@ -63,6 +63,19 @@ def test_who_is_left_after_the_time_is_hung_up(make_desk: MakeDesk) -> None:
     desk.until("select count(*) from calls where hung_up_by = 'system' and cause = 'service_stopped'", 2)
 
 
+def test_a_second_drain_can_shorten_the_first_and_not_lengthen_it(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    center_of(desk).drain_soon(3600)
+    center_of(desk).drain_soon(7200)
+    gevent.sleep(0.2)
+    assert not caller.ended.is_set()
+    center_of(desk).drain_soon(0.1)
+    assert caller.ended.wait(5)
+
+
 def test_stopping_does_not_wait_for_the_drain(make_desk: MakeDesk) -> None:
     desk = make_desk("alice")
     alice = desk.agent("alice")

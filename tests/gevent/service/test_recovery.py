@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 import gevent
 import pytest
 
+from callengine.api import control
 from callengine.assembly import Parts, assemble
 from callengine.callcenter.calls import Call
 from callengine.clock import SystemClock
 from callengine.media.process import MediaProcess
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
+from tests.e2e.ports import lonely_udp_range
 from tests.fakes.phone import Phone, answer, answer_now, just_ring
 from tests.gevent.callcenter.conftest import Desk, wait_until
 
@@ -65,6 +69,12 @@ def serving(make_desk: LeaveDesk) -> Iterator[MakeServing]:
             return desk, running
 
         yield make
+
+
+def own_ports() -> dict[str, str]:
+    """The settings of a media process whose ports stay free when it is gone."""
+    first, last = lonely_udp_range(20)
+    return {"MEDIA__PORT_FIRST": str(first), "MEDIA__PORT_LAST": str(last)}
 
 
 def _end_media(desk: Desk) -> None:
@@ -265,20 +275,87 @@ def test_a_caller_who_gives_up_while_the_phone_rings_stops_it(serving: MakeServi
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
 
-def test_calls_whose_media_is_gone_too_are_ended(serving: MakeServing) -> None:
-    desk, service = serving("alice")
-    _alice, caller, agent = talk(desk)
+def test_calls_whose_media_is_gone_too_go_on_if_the_silent_phones_know_them(serving: MakeServing) -> None:
+    desk, service = serving("alice", **own_ports())
+    alice, caller, agent = talk(desk)
     waiting = desk.phone().call("support")
+    asked = [note_offers(session) for session in (caller, agent, waiting)]
     service.kill()
     _end_media(desk)
     Serving(desk, into=service)
-    for session in (caller, agent, waiting):
-        assert session.ended.wait(5)
-        assert session.ended_by == "remote"
-    desk.until("select count(*) from calls where cause = 'no_media' and disposition = 'failed'", 2)
+    gevent.sleep(1)
+    assert asked == [[], [], []], "nothing is sent at first"
+    wait_until(lambda: all(asked), "every silent phone is asked")
+    gevent.sleep(0.5)
+    for session, offers in zip((caller, agent, waiting), asked, strict=True):
+        assert offers == [session.remote_body], "unchanged, and once"
+        assert not session.ended.is_set()
+    assert control.ask(Path(desk.settings.general.control_socket), "/api/v1/status")["legs"] == 3
+    assert caller.hang_up()
+    assert agent.ended.wait(5)
+    assert alice.wait_for_call(2).confirmed.wait(5)
+    assert waiting.hang_up()
+    desk.until("select count(*) from calls where cause = 'bye' and disposition = 'answered'", 2)
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+
+
+def test_what_a_silent_phone_changes_when_it_is_asked_is_taken_over(serving: MakeServing) -> None:
+    desk, service = serving("alice", **own_ports())
+    _alice, caller, agent = talk(desk)
+    agent.on_offer = lambda _body: (200, agent.local_body.replace(b"m=audio 40000", b"m=audio 40010"))
+    service.kill()
+    _end_media(desk)
+    Serving(desk, into=service)
+    desk.until("select remote_media_port from legs where role = 'agent'", 40010)
+    assert not agent.ended.is_set()
+    assert caller.hang_up()
+    assert agent.ended.wait(5)
+
+
+def test_calls_whose_media_is_gone_too_end_if_a_phone_has_gone_as_well(serving: MakeServing) -> None:
+    desk, service = serving("alice", **own_ports())
+    _alice, caller, agent = talk(desk)
+    waiting = desk.phone().call("support")
+    for session in (caller, waiting):
+        session.on_offer = lambda _body: (481, b"")
+    service.kill()
+    _end_media(desk)
+    Serving(desk, into=service)
+    assert agent.ended.wait(10)
+    assert agent.ended_by == "remote"
+    desk.until("select count(*) from calls where cause = 'gone'", 2)
     desk.until("select state from agents", "available")
     desk.until("select count(*) from legs where state <> 'ended'", 0)
     assert desk.one("select depth from queues")["depth"] == 0
+
+
+def test_a_call_whose_media_port_is_taken_meanwhile_is_ended(serving: MakeServing) -> None:
+    desk, service = serving("alice", **own_ports())
+    _alice, caller, agent = talk(desk)
+    port = desk.one("select media_port from legs where role = 'caller'")["media_port"]
+    service.kill()
+    _end_media(desk)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief:
+        thief.bind(("127.0.0.1", port))
+        Serving(desk, into=service)
+        for session in (caller, agent):
+            assert session.ended.wait(5)
+            assert session.ended_by == "remote"
+    desk.until("select count(*) from calls where cause = 'no_media' and disposition = 'failed'", 1)
+    desk.until("select state from agents", "available")
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+
+
+def note_offers(session: IncomingSession | OutgoingSession) -> list[bytes]:
+    """What the phone is offered within its call from now on; it agrees."""
+    offers: list[bytes] = []
+
+    def take(body: bytes) -> tuple[int, bytes]:
+        offers.append(body)
+        return 200, session.local_body
+
+    session.on_offer = take
+    return offers
 
 
 def test_a_bye_that_was_due_is_sent(serving: MakeServing) -> None:

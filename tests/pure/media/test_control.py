@@ -99,7 +99,7 @@ def test_too_long_a_request_is_not_sent() -> None:
 
 
 def test_results_come_back_as_they_were() -> None:
-    leg = LegStatistics("a", 4000, packets_received=3, last_packet_seconds=0.5, joined_to="b")
+    leg = LegStatistics("a", 4000, packets_received=3, last_packet_seconds=0.5, joined_to="b", remote=REMOTE)
     totals = EngineTotals(legs=1, relays=1, greenlets={"relay": 1})
     answers = [control.read_answer(control.write_result(1, result)) for result in (4000, [leg], totals, None)]
     port, legs, figures, nothing = [
@@ -108,6 +108,17 @@ def test_results_come_back_as_they_were() -> None:
     assert (port, nothing) == (4000, None)
     assert [control.read_statistics(one) for one in legs] == [leg]
     assert control.read_totals(figures) == totals
+
+
+def test_a_leg_of_an_older_process_is_read_without_its_remote() -> None:
+    assert control.read_statistics({"leg_id": "a", "port": 4000}) == LegStatistics("a", 4000)
+
+
+def test_the_port_of_a_leg_to_be_opened_again_is_a_number() -> None:
+    line = control.write_request(7, "open", {"leg_id": "a", "port": 4000})
+    assert control.read_request(line).arguments == {"leg_id": "a", "port": 4000}
+    with pytest.raises(control.BadRequest, match="port must be a whole number"):
+        control.read_request(control.write_request(7, "open", {"leg_id": "a", "port": "4000"}))
 
 
 def test_fields_of_a_newer_process_are_left_out() -> None:

@@ -43,6 +43,35 @@ def test_a_port_is_given_back_once() -> None:
         pool.release(port, 0.0)
 
 
+def test_a_certain_port_is_had_whether_it_has_rested_or_not() -> None:
+    pool = PortPool(10000, 10007)
+    pool.claim(10004)
+    assert [pool.take(0.0) for _ in range(2)] == [10000, 10002]
+    pool.release(10000, 1.0)
+    pool.claim(10000)
+    assert pool.in_use == 3
+    assert pool.take(99.0) == 10006, "what was claimed out of its rest is not given to another"
+    with pytest.raises(NoPorts):
+        pool.take(99.0)
+
+
+def test_a_certain_port_that_is_in_use_is_refused() -> None:
+    pool = PortPool(10000, 10003)
+    pool.claim(10002)
+    with pytest.raises(NoPorts, match="10002 is in use"):
+        pool.claim(10002)
+    assert pool.in_use == 1
+
+
+def test_a_certain_port_outside_the_range_leaves_it_when_it_is_given_back() -> None:
+    pool = PortPool(10000, 10001, quarantine_seconds=0.0)
+    pool.claim(9000)
+    pool.release(9000, 0.0)
+    assert pool.take(1.0) == 10000
+    with pytest.raises(NoPorts):
+        pool.take(1.0)
+
+
 @pytest.mark.parametrize(("first", "last"), [(10001, 10001), (10, 8), (-2, 8), (65530, 65536), (0, 10)])
 def test_a_range_without_ports_is_refused(first: int, last: int) -> None:
     with pytest.raises(MediaError, match="no even port"):
