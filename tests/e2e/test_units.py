@@ -41,7 +41,12 @@ class Host:
         environment = self.service.environment
         for name in ("GENERAL__CONTROL_SOCKET", "GENERAL__DRAIN_SECONDS", "DATABASE__URL", "LOG__FILE"):
             del environment[f"CALLENGINE_{name}"]
-        replacements = {_PROGRAM: f"{sys.executable} -m callengine", **places, **(changes or {})}
+        replacements = {
+            _PROGRAM: f"{sys.executable} -m callengine",
+            "/opt/callengine/config": str(ROOT / "config"),
+            **places,
+            **(changes or {}),
+        }
         self.media, self.main = (
             Supervisor(
                 read_unit(ROOT / "systemd" / name, instance="main", replacements=replacements),
