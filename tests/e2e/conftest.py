@@ -14,7 +14,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Print them below pytest's own summary, so that the last line is the result."""
-    for line in config.stash.get(RESULT_LINES, []):
+    lines = config.stash.get(RESULT_LINES, [])
+    for line in sorted(lines, key=lambda line: line.startswith("Test Results")):
         print(line)
 
 
