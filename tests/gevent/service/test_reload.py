@@ -49,7 +49,7 @@ def test_numbers_and_queues_are_taken_over(make_desk: MakeDesk, said: list[str])
     desk.until("select count(*) from calls where disposition = 'abandoned'", 2)
 
 
-def test_a_call_that_waits_is_served_with_the_new_ring_timeout(make_desk: MakeDesk) -> None:
+def test_a_call_that_waits_gives_its_agent_the_new_wrap_up(make_desk: MakeDesk) -> None:
     desk = make_desk("alice")
     caller = desk.phone().call("support")
     reload_with(desk, QUEUES__SUPPORT__WRAP_UP_SECONDS="60")
