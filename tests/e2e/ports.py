@@ -19,17 +19,10 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def free_udp_range(size: int, host: str = "127.0.0.1") -> tuple[int, int]:
-    """First and last of `size` neighbouring UDP ports, the first one even, below the ephemeral range."""
-    for first in range(16384, 32768 - size, size + size % 2):
-        if all(_is_free(port, host) for port in range(first, first + size)):
-            return first, first + size - 1
-    raise OSError(f"no {size} free UDP ports beside each other")
-
-
-def lonely_udp_range(size: int, host: str = "127.0.0.1") -> tuple[int, int]:
-    """Like `free_udp_range`, but where no other test looks: ports that are to be free after a death too."""
+    """First and last of `size` neighbouring UDP ports, the first one even, at a random place: well above the start
+    of the media ports by default, where every service of the tests that was told nothing else takes its own."""
     while True:
-        first = random.randrange(21000, 27900, 2)
+        first = random.randrange(21000, 27900 - size, 2)
         if all(_is_free(port, host) for port in range(first, first + size)):
             return first, first + size - 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e import tones
 from tests.e2e.phone import Phone
-from tests.e2e.ports import lonely_udp_range
+from tests.e2e.ports import free_udp_range
 from tests.e2e.records import read_records
 from tests.e2e.rtp_peer import RtpPeer, RtpPeers, longest_gap
 from tests.e2e.service import Service, udp_sockets, until
@@ -28,7 +28,7 @@ _RESTARTED = "SELECT payload FROM event_log WHERE type = 'media_restarted'"
 
 
 def _own_ports() -> dict[str, str]:
-    first, last = lonely_udp_range(20)
+    first, last = free_udp_range(20)
     return {"MEDIA__PORT_FIRST": str(first), "MEDIA__PORT_LAST": str(last)}
 
 

@@ -23,7 +23,7 @@ from callengine.clock import SystemClock
 from callengine.media.process import MediaProcess
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
-from tests.e2e.ports import lonely_udp_range
+from tests.e2e.ports import free_udp_range
 from tests.fakes.phone import Phone, answer, answer_now, just_ring
 from tests.gevent.callcenter.conftest import Desk, wait_until
 
@@ -73,7 +73,7 @@ def serving(make_desk: LeaveDesk) -> Iterator[MakeServing]:
 
 def own_ports() -> dict[str, str]:
     """The settings of a media process whose ports stay free when it is gone."""
-    first, last = lonely_udp_range(20)
+    first, last = free_udp_range(20)
     return {"MEDIA__PORT_FIRST": str(first), "MEDIA__PORT_LAST": str(last)}
 
 

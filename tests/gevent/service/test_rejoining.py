@@ -17,7 +17,7 @@ from callengine.sdp.negotiation import make_answer, make_offer
 from callengine.sdp.session import SessionDescription
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
-from tests.e2e.ports import lonely_udp_range
+from tests.e2e.ports import free_udp_range
 from tests.fakes.phone import CODECS, Script, just_ring
 from tests.fakes.rtp_phone import HOST, RtpPhone
 from tests.gevent.callcenter.conftest import Desk, wait_until
@@ -122,7 +122,7 @@ def hears_music(phone: RtpPhone) -> None:
 
 @pytest.fixture
 def studio(make_desk: MakeDesk, tmp_path: Path) -> Iterator[Studio]:
-    first, last = lonely_udp_range(100)
+    first, last = free_udp_range(100)
     desk = make_desk(
         "alice",
         open_now=False,
