@@ -14,6 +14,7 @@ from callengine.callcenter.administration import Administration
 from callengine.callcenter.bridge import Bridge
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.clearing import Clearing
+from callengine.callcenter.debts import Debts
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.inbound import Inbound
 from callengine.callcenter.legs import Legs
@@ -21,6 +22,10 @@ from callengine.callcenter.numbers import Destination, Numbers, parse_destinatio
 from callengine.callcenter.offering import Offering
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queues
+from callengine.callcenter.reconciling.looking import Looking
+from callengine.callcenter.reconciling.reconciler import Reconciler
+from callengine.callcenter.reconciling.repairs import Repairs
+from callengine.callcenter.reconciling.shifting import Shifting
 from callengine.callcenter.recovery import Recovery
 from callengine.callcenter.refreshing import Refreshing
 from callengine.callcenter.rejoining import Rejoining
@@ -69,6 +74,7 @@ class Parts:
     inbound: Inbound
     clearing: Clearing
     recovery: Recovery
+    reconciler: Reconciler
     administration: Administration
 
     def media_totals(self) -> EngineTotals:
@@ -92,7 +98,7 @@ def assemble(
     """
     base = lay_foundation(settings, clock, opened, make_media)
     people = _gather_people(base)
-    inbound, clearing, recovery = _make_stories(base, people)
+    inbound, clearing, debts, recovery = _make_stories(base, people)
     if isinstance(base.media, SteadyMedia):
         rejoining = Rejoining(live=people.live, clearing=clearing, committer=base.committer)
         base.media.on_restored = rejoining.note
@@ -106,7 +112,8 @@ def assemble(
         node=NODE,
         live=people.live,
     )
-    return Parts(base, people, inbound, clearing, recovery, administration)
+    reconciler = make_reconciler(base, people, clearing, debts, clock)
+    return Parts(base, people, inbound, clearing, recovery, reconciler, administration)
 
 
 def begin(parts: Parts, opened: ExitStack) -> int:
@@ -122,6 +129,8 @@ def begin(parts: Parts, opened: ExitStack) -> int:
     count = parts.recovery.go_on()
     parts.people.dispatch.start()
     opened.callback(parts.people.dispatch.stop)
+    parts.reconciler.start()
+    opened.callback(parts.reconciler.stop)
     return count
 
 
@@ -174,7 +183,7 @@ def _load(engine: Engine) -> tuple[Roster, Queues]:
     return roster, lines
 
 
-def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, Recovery]:
+def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, Debts, Recovery]:
     general = base.settings.general
     addresses = Addresses(
         domain=general.domain,
@@ -194,21 +203,73 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         bye_race_delay_seconds=general.bye_race_delay_ms / 1000,
     )
     inbound = _make_inbound(base, people, legs, clearing)
+    debts = Debts(
+        engine=base.engine,
+        committer=base.committer,
+        endpoint=base.endpoint,
+        contact=addresses.contact,
+        roster=people.roster,
+        queues=people.queues,
+        clearing=clearing,
+    )
     recovery = Recovery(
         owner=base.owner,
         engine=base.engine,
         committer=base.committer,
-        endpoint=base.endpoint,
+        clock=base.clock,
         media=base.media,
-        contact=addresses.contact,
-        roster=people.roster,
-        queues=people.queues,
+        debts=debts,
         clearing=clearing,
         listen_for_offers=legs.listen_for_offers,
         go_on=inbound.go_on,
         ask_if_silent=Refreshing(legs=legs, media=base.media).watch,
     )
-    return inbound, clearing, recovery
+    return inbound, clearing, debts, recovery
+
+
+def make_reconciler(
+    base: Foundation, people: People, clearing: Clearing, debts: Debts, clock: Clock
+) -> Reconciler:
+    """Compares all that was built, by the times of `clock`."""
+    general = base.settings.general
+    looking = Looking(
+        engine=base.engine,
+        node=NODE,
+        endpoint=base.endpoint,
+        media=base.media,
+        live=people.live,
+        clearing=clearing,
+        queues=people.queues,
+        roster=people.roster,
+        clock=clock,
+        max_call_seconds=general.max_call_duration_minutes * 60,
+    )
+    repairs = Repairs(
+        engine=base.engine,
+        committer=base.committer,
+        media=base.media,
+        bridge=Bridge(base.media, base.silences),
+        live=people.live,
+        clearing=clearing,
+        debts=debts,
+        dispatch=people.dispatch,
+        roster=people.roster,
+        looking=looking,
+    )
+    shifting = Shifting(
+        node=NODE,
+        committer=base.committer,
+        live=people.live,
+        roster=people.roster,
+        presence=people.presence,
+    )
+    return Reconciler(
+        looking=looking,
+        repairs=repairs,
+        shifting=shifting,
+        clock=clock,
+        lease_seconds=general.lease_seconds,
+    )
 
 
 def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Clearing) -> Inbound:

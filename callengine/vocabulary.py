@@ -95,3 +95,7 @@ class Party(StrEnum):
     CALLER = "caller"
     AGENT = "agent"
     SYSTEM = "system"
+
+
+COMPLETED_ELSEWHERE = "completed_elsewhere"
+"""Why a leg ends that rang beside the one that answered; it does not hold the agent."""

@@ -109,3 +109,15 @@ def released(*, load_left: int, was_connected: bool, reachable: bool, wrap_up_se
     if was_connected and wrap_up_seconds > 0:
         return AgentInput.RELEASED_TO_WRAP_UP
     return AgentInput.RELEASED_LAST
+
+
+def set_straight(state: AgentState, *, load: int, is_talking: bool, reachable: bool) -> AgentState:
+    """What an agent is whose offers and calls were counted again; not an input, since something went wrong.
+
+    `load` counts them, `is_talking` says whether one is a conversation.
+    """
+    if load:
+        return AgentState.BUSY if is_talking or state is AgentState.BUSY else AgentState.RESERVED
+    if not reachable:
+        return AgentState.OFFLINE
+    return AgentState.AVAILABLE if state in CLAIMABLE or state is AgentState.OFFLINE else state

@@ -1,5 +1,6 @@
 """The one changer of agents' states and loads: each change is checked, stored and told in one transaction."""
 
+from callengine.callcenter import agent_states as agent_states_table
 from callengine.callcenter.agent_states import TRANSITIONS, AgentInput, next_state, released
 from callengine.db.repositories import agent_states
 from callengine.db.repositories.agent_states import AgentStanding
@@ -79,6 +80,17 @@ def end_wrap_up_if_due(tx: Transaction, agent_id: int, *, by: float, cause: str)
     return True
 
 
+def set_straight(tx: Transaction, agent_id: int, *, load: int, is_talking: bool, cause: str) -> None:
+    """Make load and state what the agent's offers and calls say; raises `GuardFailed` if they are that."""
+    old = agent_states.read_for_change(tx, agent_id)
+    state = agent_states_table.set_straight(
+        old.state, load=load, is_talking=is_talking, reachable=agent_states.is_reachable(tx, agent_id)
+    )
+    if (state, load) == (old.state, old.load):
+        raise GuardFailed(f"agent {old.name} is as its offers say")
+    _store(tx, old, state, load=load, cause=cause, wrap_up_until=old.wrap_up_until, reason=old.pause_reason)
+
+
 def pause(tx: Transaction, agent_id: int, *, reason: str, by: str) -> None:
     """Offer the agent no calls until it is resumed, or paused for another reason.
 
@@ -121,6 +133,33 @@ def _change(
     reason = (pause_reason or old.pause_reason) if state is AgentState.PAUSED else None
     if (state, load, reason) == (old.state, old.load, old.pause_reason):
         return
+    _store(
+        tx,
+        old,
+        state,
+        load=load,
+        cause=cause,
+        call_id=call_id,
+        wrap_up_until=wrap_up_until,
+        free_since=free_since,
+        reason=reason,
+        by=by,
+    )
+
+
+def _store(
+    tx: Transaction,
+    old: AgentStanding,
+    state: AgentState,
+    *,
+    load: int,
+    cause: str,
+    wrap_up_until: float | None,
+    reason: str | None,
+    call_id: str | None = None,
+    free_since: float | None = None,
+    by: str | None = None,
+) -> None:
     available_since = _available_since(old, state, free_since or tx.now)
     agent_states.write(
         tx,

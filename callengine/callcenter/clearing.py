@@ -8,7 +8,7 @@ when its phones are quiet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,13 +26,10 @@ from callengine.db.transaction import Transaction
 from callengine.errors import DatabaseError, MediaError, SessionError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
-from callengine.vocabulary import Disposition, EntryState, OfferState, Party
+from callengine.vocabulary import COMPLETED_ELSEWHERE, Disposition, EntryState, OfferState, Party
 
 STOPPED_UNTOLD = "stopped"
 """The end of a session whose endpoint was closed before its phone was told."""
-
-ELSEWHERE = "completed_elsewhere"
-"""Why a leg ends that rang beside the one that answered; it does not hold the agent."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,12 @@ class Clearing:
         self._bye_retry_attempts = bye_retry_attempts
         self._bye_race_delay_seconds = bye_race_delay_seconds
         self._group = Group()
+        self._in_hand: dict[str, Leg] = {}
+
+    @property
+    def in_hand(self) -> Mapping[str, Leg]:
+        """The legs that are being hung up, by their ids."""
+        return self._in_hand
 
     def wait(self, timeout: float) -> bool:
         """Wait until nothing is being cleared in the background; False if `timeout` seconds were too few."""
@@ -121,7 +124,7 @@ class Clearing:
         ending: Sequence[Leg],
         *,
         offer: Offer | None = None,
-        cause: str = ELSEWHERE,
+        cause: str = COMPLETED_ELSEWHERE,
         reason: str | None = None,
     ) -> None:
         """`clear` while the call goes on."""
@@ -141,6 +144,16 @@ class Clearing:
 
         Legs whose phones could not be told before the service stopped stay as they are stored: `ending`.
         """
+        self._in_hand.update((leg.id, leg) for leg in ending)
+        try:
+            self._clear(call_id, ending, offer, cause, reason)
+        finally:
+            for leg in ending:
+                self._in_hand.pop(leg.id, None)
+
+    def _clear(
+        self, call_id: str, ending: Sequence[Leg], offer: Offer | None, cause: str, reason: str | None
+    ) -> None:
         unconfirmed = self._hang_up_all(ending, reason)
         if any(leg.session.end_cause == STOPPED_UNTOLD for leg in ending):
             logger.info("{} phones are to be hung up at the next start", len(ending))

@@ -79,6 +79,13 @@ class Dispatch:
         assert entry.agent_id is not None
         return self._roster.by_id(entry.agent_id)
 
+    def stand_again(self, entry: Entry) -> None:
+        """Put a caller who waits, and stands in no line, into its line; harmless if it stands there."""
+        queue = self._queues.by_id(entry.queue_id)
+        if entry not in queue.line:
+            queue.line.join(entry)
+            self._mark(queue)
+
     def decided(self, agent: Agent) -> None:
         """The claim for which the agent was held has been committed or refused."""
         self._roster.let_go(agent)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from callengine.callcenter.calls import Leg
+from callengine.errors import CallCenterError, DatabaseError
 from callengine.sdp.negotiation import Agreement
 from callengine.sdp.session import SessionDescription
 from callengine.sip.dialog import DialogFacts
@@ -105,14 +106,25 @@ def changed(leg: Leg) -> dict[str, Any]:
 
 
 def leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
-    """A leg made of its row, whatever its dialog had come to; nothing is sent."""
+    """A leg made of its row, whatever its dialog had come to; nothing is sent.
+
+    Raises `DatabaseError` for a row of which none can be made.
+    """
+    try:
+        return _leg_of(row, endpoint, contact)
+    except (CallCenterError, ValueError, TypeError, LookupError) as error:
+        raise DatabaseError(f"the leg {row['id']} cannot be made of its row: {error}") from error
+
+
+def _leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
+    local_sdp = SessionDescription.parse(_body(row["local_sdp"]))
     session = _session_of(row, endpoint, contact)
     return Leg(
         row["id"],
         LegRole(row["role"]),
         session,
-        row["media_port"],
-        SessionDescription.parse(session.local_body),
+        int(row["media_port"]),
+        local_sdp,
         _agreement_of(row),
         row["binding_id"],
     )

@@ -9,7 +9,7 @@ from loguru import logger
 from callengine import greenlets
 from callengine.callcenter import agents, leg_rows
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
-from callengine.callcenter.clearing import ELSEWHERE, Clearing, store_cleared
+from callengine.callcenter.clearing import Clearing, store_cleared
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.legs import Legs
@@ -22,9 +22,16 @@ from callengine.db.repositories import calls, entries, legs, offers
 from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, HungUp, ProtocolError, SessionError
 from callengine.events.types import EventType
-from callengine.vocabulary import CallState, EntryState, LegDirection, LegState, OfferState
+from callengine.vocabulary import (
+    COMPLETED_ELSEWHERE,
+    CallState,
+    EntryState,
+    LegDirection,
+    LegState,
+    OfferState,
+)
 
-COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+_TOLD_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """Why the agent's other phones stop ringing (RFC 3326)."""
 
 _LISTEN_SECONDS = 5.0
@@ -186,7 +193,7 @@ class Offering:
         offer.answered = answered
         call.connected_at = now
         if others:
-            self._clearing.clear_in_background(call.id, others, reason=COMPLETED_ELSEWHERE)
+            self._clearing.clear_in_background(call.id, others, reason=_TOLD_ELSEWHERE)
 
     def _store_connect(self, call: Call, offer: Offer, answered: Leg, queue: Queue, tx: Transaction) -> float:
         wait_seconds = max(0.0, tx.now - call.entry.joined_at)
@@ -203,7 +210,7 @@ class Offering:
         legs.change(tx, call.caller.id, {"peer_leg_id": answered.id})
         for leg in offer.legs:
             if leg is not answered:
-                legs.ending(tx, leg.id, ELSEWHERE)
+                legs.ending(tx, leg.id, COMPLETED_ELSEWHERE)
         tx.add_event(
             EventType.CALL_CONNECTED,
             call_id=call.id,

@@ -10,7 +10,7 @@ whether it still has the call. A call whose ports are taken is ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,19 +20,19 @@ from sqlalchemy import Engine
 
 from callengine.callcenter.bridge import remote_media
 from callengine.callcenter.calls import Call, Entry, Leg, Offer
-from callengine.callcenter.clearing import ELSEWHERE, Clearing, Outcome
-from callengine.callcenter.leg_rows import Owner, leg_of
-from callengine.callcenter.queues import Queues
-from callengine.callcenter.roster import Roster
+from callengine.callcenter.clearing import Clearing, Outcome
+from callengine.callcenter.debts import Debts, Owed, is_wanted
+from callengine.callcenter.leg_rows import Owner
+from callengine.callcenter.repair_reasons import Reason
+from callengine.clock import Clock
 from callengine.db.committer import Committer
 from callengine.db.engine import reading
-from callengine.db.repositories import calls, entries, legs, nodes, offers
+from callengine.db.repositories import calls, entries, legs, nodes, offers, shifting
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, MediaError
+from callengine.errors import CallCenterError, MediaError, NotFound
 from callengine.events.types import EventType
 from callengine.media.engine import MUSIC, MediaEngine
-from callengine.sip.endpoint import Endpoint
-from callengine.vocabulary import Disposition, LegRole, LegState, OfferState, Party
+from callengine.vocabulary import Disposition, LegRole, OfferState, Party
 
 Row = Mapping[str, Any]
 
@@ -41,19 +41,11 @@ _WITHOUT_MEDIA = Outcome(
 )
 """How a call ends whose media legs are gone and cannot be opened again."""
 
+_CLOCK_TOLERANCE = 1.0
+"""Seconds by which the last event may lie in the future."""
+
 _LIVE_OFFERS = (OfferState.RINGING, OfferState.CONNECTED)
 _FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
-
-
-@dataclass(frozen=True)
-class Owed:
-    """Legs of a call that are to be hung up: their BYE or CANCEL was due, and maybe sent."""
-
-    call_id: str
-    legs: Sequence[Leg]
-    offer: Offer | None
-    """The offer whose agent is free when these phones are quiet."""
-    cause: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ class Leftovers:
 
 
 class Recovery:
-    """Takes up what is stored under `owner`'s node; `contact` gives our URI in dialogs over a transport."""
+    """Takes up what is stored under `owner`'s node."""
 
     def __init__(
         self,
@@ -74,11 +66,9 @@ class Recovery:
         owner: Owner,
         engine: Engine,
         committer: Committer,
-        endpoint: Endpoint,
+        clock: Clock,
         media: MediaEngine,
-        contact: Callable[[str], str],
-        roster: Roster,
-        queues: Queues,
+        debts: Debts,
         clearing: Clearing,
         listen_for_offers: Callable[[Leg], None],
         go_on: Callable[[Call], None],
@@ -91,11 +81,9 @@ class Recovery:
         self._owner = owner
         self._engine = engine
         self._committer = committer
-        self._endpoint = endpoint
+        self._clock = clock
         self._media = media
-        self._contact = contact
-        self._roster = roster
-        self._queues = queues
+        self._debts = debts
         self._clearing = clearing
         self._listen_for_offers = listen_for_offers
         self._go_on = go_on
@@ -109,6 +97,8 @@ class Recovery:
 
     def take_up(self) -> None:
         """Make again what is alive; to be called before SIP is received. Nothing is sent."""
+        self._adopt_other_nodes()
+        self._set_clock()
         with reading(self._engine) as connection:
             live = calls.live(connection, self._owner["node"])
             rows = legs.live(connection, self._owner["node"])
@@ -116,9 +106,9 @@ class Recovery:
         if not live and not rows:
             return
         self._committer.commit(partial(self._store_new_owner, len(live), len(rows), silent_since))
-        taken = {row["id"]: self._leg_of(row) for row in rows}
+        taken = {row["id"]: leg for row in rows if (leg := self._leg_of(row)) is not None}
         found = [self._call_of(row, taken) for row in live]
-        self._leftovers = Leftovers([call for call in found if call is not None], self._owed(rows, taken))
+        self._leftovers = Leftovers([call for call in found if call is not None], self._debts.of(rows, taken))
 
     def go_on(self) -> int:
         """Let every call go on and pay what is owed; how many go on. SIP must be received."""
@@ -126,7 +116,7 @@ class Recovery:
         open_legs = self._open_media_legs()
         self._close_strange_media(leftovers, open_legs)
         for owed in leftovers.owed:
-            self._clearing.clear_in_background(owed.call_id, owed.legs, offer=owed.offer, cause=owed.cause)
+            self._debts.pay(owed)
         count = 0
         for call in leftovers.calls:
             missing = [leg for leg in _legs_of(call) if leg.id not in open_legs]
@@ -139,6 +129,25 @@ class Recovery:
             else:
                 self._clearing.end_in_background(call, _WITHOUT_MEDIA)
         return count
+
+    def _adopt_other_nodes(self) -> None:
+        """No other node can be at work on this database, which is claimed: what is theirs is ours."""
+        with reading(self._engine) as connection:
+            others = nodes.others(connection, self._owner["node"])
+        for other in others:
+            logger.warning("calls of a node named {!r} are in the database; they are taken up", other)
+            self._committer.commit(partial(_store_adoption, other, self._owner["node"]))
+
+    def _set_clock(self) -> None:
+        """Events of the future: the clock was set back since. What is stored keeps its length."""
+        with reading(self._engine) as connection:
+            last = nodes.last_event_at(connection)
+        seconds = 0.0 if last is None else self._clock.now() - last
+        if seconds <= -_CLOCK_TOLERANCE:
+            logger.warning("the clock was set back since the last run; everything keeps its length")
+            node = self._owner["node"]
+            move = partial(shifting.shift, node=node, seconds=seconds, reason=Reason.CLOCK_JUMPED)
+            self._committer.commit(move)
 
     def _open_again(self, call: Call, missing: Iterable[Leg]) -> bool:
         """Open these media legs on the ports that their phones know; False if one cannot be had."""
@@ -165,19 +174,19 @@ class Recovery:
         outage = None if silent_since is None else max(0.0, tx.now - silent_since)
         tx.add_event(EventType.SERVICE_RECOVERED, calls=live, legs=up, seconds_without_events=outage)
 
-    def _leg_of(self, row: Row) -> Leg:
-        leg = leg_of(row, self._endpoint, self._contact(row["transport"]))
-        if leg.agreement is not None:
+    def _leg_of(self, row: Row) -> Leg | None:
+        leg = self._debts.leg_of(row)
+        if leg is not None and leg.agreement is not None:
             self._listen_for_offers(leg)
         return leg
 
     def _call_of(self, row: Row, taken: Mapping[str, Leg]) -> Call | None:
-        """The call as its rows have it; None if its caller's leg is not up."""
+        """The call as its rows have it; None if they do not make one, which the reconciler then closes."""
         with reading(self._engine) as connection:
             entry = entries.of_call(connection, row["id"])
             offer_rows = offers.of_call(connection, row["id"])
             leg_rows = legs.of_call(connection, row["id"])
-        up = [taken[each["id"]] for each in leg_rows if each["id"] in taken and _is_wanted(each)]
+        up = [taken[each["id"]] for each in leg_rows if each["id"] in taken and is_wanted(each)]
         caller = next((leg for leg in up if leg.role is LegRole.CALLER), None)
         if entry is None or caller is None:
             logger.warning("the call {} cannot be taken up: its caller's leg is gone", row["id"])
@@ -186,41 +195,15 @@ class Recovery:
         missed = {each["agent_id"] for each in offer_rows if each["state"] in _FAILED_OFFERS}
         of_offer = {each["id"] for each in leg_rows if live and each["offer_id"] == live["id"]}
         phones = [leg for leg in up if leg.id in of_offer]
-        offer = self._offer(live, phones, entry["queue_id"]) if live else None
+        try:
+            offer = self._debts.offer_of(live, phones, entry["queue_id"]) if live else None
+        except NotFound as error:
+            logger.warning("the call {} cannot be taken up: {}", row["id"], error)
+            return None
+        if row["connected_at"] is not None and (offer is None or offer.answered is None):
+            logger.warning("the call {} cannot be taken up: its agent's leg is gone", row["id"])
+            return None
         return _call(row, _entry(entry, missed), caller, offer)
-
-    def _offer(self, row: Row, phones: list[Leg], queue_id: int) -> Offer:
-        agent = self._roster.by_id(row["agent_id"])
-        queue = self._queues.by_id(queue_id)
-        offer = Offer(row["id"], agent.id, agent.name, queue.wrap_up_seconds, phones)
-        offer.offered_at, offer.deadline_at = row["offered_at"], row["deadline_at"]
-        if row["answered_at"] is not None and phones:
-            offer.answered = phones[0]
-        return offer
-
-    def _owed(self, rows: Iterable[Row], taken: Mapping[str, Leg]) -> list[Owed]:
-        """The legs that are ending, those together that hold the same agent."""
-        groups: dict[tuple[str, str | None, bool], list[Row]] = {}
-        for row in rows:
-            if not _is_wanted(row):
-                is_spare = row["end_cause"] == ELSEWHERE
-                groups.setdefault((row["call_id"], row["offer_id"], is_spare), []).append(row)
-        return [self._debt(group, taken, is_spare=key[2]) for key, group in groups.items()]
-
-    def _debt(self, group: Sequence[Row], taken: Mapping[str, Leg], *, is_spare: bool) -> Owed:
-        first = group[0]
-        phones = [taken[row["id"]] for row in group]
-        offer = None
-        if first["offer_id"] is not None and not is_spare:
-            offer = self._offer_of(first, phones)
-        return Owed(first["call_id"], phones, offer, first["end_cause"] or ELSEWHERE)
-
-    def _offer_of(self, leg: Row, phones: list[Leg]) -> Offer | None:
-        with reading(self._engine) as connection:
-            found = offers.of_call(connection, leg["call_id"])
-            entry = entries.of_call(connection, leg["call_id"])
-        row = next((each for each in found if each["id"] == leg["offer_id"]), None)
-        return None if row is None or entry is None else self._offer(row, phones, entry["queue_id"])
 
     def _close_strange_media(self, leftovers: Leftovers, open_legs: set[str]) -> None:
         """Close the media legs that no leg of ours is the owner of: of a call that was never stored."""
@@ -232,9 +215,9 @@ class Recovery:
             logger.warning("media legs that nobody owns could not be closed: {}", error)
 
 
-def _is_wanted(row: Row) -> bool:
-    """Whether the leg is up or on its way; the others are to be hung up."""
-    return row["state"] in (LegState.INVITING, LegState.CONNECTED)
+def _store_adoption(other: str, node: str, tx: Transaction) -> None:
+    nodes.rename(tx, other, node)
+    tx.add_event(EventType.STATE_REPAIRED, reason=Reason.ROWS_OF_ANOTHER_NODE, key=other)
 
 
 def _legs_of(call: Call) -> list[Leg]:

@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from callengine.callcenter.agent_states import CLAIMABLE
 from callengine.callcenter.routing import Candidate
+from callengine.db.repositories.agents import AgentRecord
 from callengine.errors import AgentNotFound
 from callengine.events.types import Event, EventType
 from callengine.vocabulary import AgentState
@@ -109,6 +110,20 @@ class Roster:
         agent.load = event.payload["load"]
         agent.available_since = event.payload["available_since"] or event.at
         self._place(agent)
+
+    def correct(self, record: AgentRecord) -> None:
+        """Take over what the database says of an agent that is known."""
+        agent = self._by_id.get(record.id)
+        if agent is not None:
+            agent.state, agent.load = record.state, record.load
+            agent.available_since = record.available_since or record.state_since
+            self._place(agent)
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set: all have been free for as long as before."""
+        for agent in self:
+            agent.available_since += seconds
+            self._place(agent)
 
     def hold(self, agent: Agent) -> None:
         """Keep the agent from being chosen again until `let_go`."""

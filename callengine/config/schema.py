@@ -103,6 +103,15 @@ class General:
     max_call_duration_minutes: Annotated[
         float, Setting(Number(0.001, 10080), "A call that lasts longer is ended.", 120, "minutes")
     ]
+    lease_seconds: Annotated[
+        float,
+        Setting(
+            Number(0.2, 3600),
+            "What database, dialogs and media disagree about for so long is repaired.",
+            10,
+            "seconds",
+        ),
+    ]
     drain_seconds: Annotated[
         float,
         Setting(

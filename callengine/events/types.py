@@ -34,6 +34,8 @@ class EventType(StrEnum):
     """An earlier run of this node was cut short; its calls are taken up."""
     MEDIA_RESTARTED = "media_restarted"
     """The media process was replaced; the calls' legs were opened again, as far as that could be done."""
+    STATE_REPAIRED = "state_repaired"
+    """What database, dialogs and media legs hold disagreed, and was set right."""
     QUEUE_CREATED = "queue_created"
     QUEUE_CHANGED = "queue_changed"
 

@@ -320,6 +320,10 @@ class Endpoint:
 
     # Dialogs
 
+    def dialogs(self) -> dict[DialogKey, DialogOwner]:
+        """The sessions that have not ended, by Call-ID and our tag."""
+        return self._reception.dialogs()
+
     def adopt(self, key: DialogKey, session: DialogOwner) -> None:
         """From now on this session gets what comes for that dialog."""
         self._reception.adopt(key, session)

@@ -70,6 +70,10 @@ class Reception:
         """Sessions that have not ended."""
         return len(self._sessions)
 
+    def dialogs(self) -> dict[DialogKey, DialogOwner]:
+        """The sessions that have not ended."""
+        return dict(self._sessions)
+
     def has_dialog_over(self, flow: Flow) -> bool:
         """Whether this is the way of a dialog that has not ended."""
         return any(session.flow == flow for session in self._sessions.values())

@@ -13,15 +13,23 @@ _legs = table_of(Leg)
 _entries = table_of(QueueEntry)
 _log = table_of(LoggedEvent)
 
+_ALIVE = (
+    (_calls, [state for state in CallState if state is not CallState.ENDED]),
+    (_legs, [state for state in LegState if state is not LegState.ENDED]),
+    (_entries, [EntryState.WAITING, EntryState.OFFERED]),
+)
 TAKE_OVER = tuple(
     update(table)
     .where(table.c.node == bindparam("node_name"), table.c.state.in_(alive))
     .values(incarnation=bindparam("life"))
-    for table, alive in (
-        (_calls, [state for state in CallState if state is not CallState.ENDED]),
-        (_legs, [state for state in LegState if state is not LegState.ENDED]),
-        (_entries, [EntryState.WAITING, EntryState.OFFERED]),
-    )
+    for table, alive in _ALIVE
+)
+NODES = tuple(select(table.c.node).where(table.c.state.in_(alive)).distinct() for table, alive in _ALIVE)
+RENAME = tuple(
+    update(table)
+    .where(table.c.node == bindparam("old_name"), table.c.state.in_(alive))
+    .values(node=bindparam("new_name"))
+    for table, alive in _ALIVE
 )
 LAST_EVENT = select(_log.c.at).where(_log.c.number == select(func.max(_log.c.number)).scalar_subquery())
 
@@ -30,6 +38,18 @@ def take_over(tx: Transaction, *, node: str, incarnation: str) -> None:
     """Everything of the node that is alive belongs to this process from now on."""
     for statement in TAKE_OVER:
         tx.change(statement, {"node_name": node, "life": incarnation})
+
+
+def others(connection: Connection, node: str) -> list[str]:
+    """The names of other nodes that something alive belongs to."""
+    found = {row[0] for statement in NODES for row in connection.execute(statement)}
+    return sorted(found - {node})
+
+
+def rename(tx: Transaction, old: str, new: str) -> None:
+    """Everything that is alive of the node `old` belongs to the node `new`."""
+    for statement in RENAME:
+        tx.change(statement, {"old_name": old, "new_name": new})
 
 
 def last_event_at(connection: Connection) -> float | None:

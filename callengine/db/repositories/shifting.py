@@ -1,0 +1,64 @@
+"""The statements that move the stored times of what is alive, when the machine's clock was set."""
+
+from sqlalchemy import BindParameter, Table, bindparam, update
+
+from callengine.db.base import table_of
+from callengine.db.models import Agent, Binding, Call, Leg, Offer, QueueEntry
+from callengine.db.transaction import Transaction
+from callengine.events.types import EventType
+from callengine.vocabulary import CallState, EntryState, LegState, OfferState
+
+_calls, _entries, _legs = table_of(Call), table_of(QueueEntry), table_of(Leg)
+_offers, _agents, _bindings = table_of(Offer), table_of(Agent), table_of(Binding)
+_by: BindParameter[float] = bindparam("seconds")
+
+
+def _moved(table: Table, *columns: str) -> dict[str, object]:
+    return {name: table.c[name] + _by for name in columns}
+
+
+OF_NODE = tuple(
+    update(table)
+    .where(table.c.node == bindparam("node_name"), table.c.state.in_(alive))
+    .values(_moved(table, *columns))
+    for table, alive, columns in (
+        (
+            _calls,
+            [state for state in CallState if state is not CallState.ENDED],
+            ("arrived_at", "queued_at", "answered_at", "connected_at"),
+        ),
+        (
+            _entries,
+            [EntryState.WAITING, EntryState.OFFERED],
+            ("first_arrived_at", "joined_at", "expires_at"),
+        ),
+        (
+            _legs,
+            [state for state in LegState if state is not LegState.ENDED],
+            ("created_at", "answered_at"),
+        ),
+    )
+)
+OF_OFFERS = (
+    update(_offers)
+    .where(_offers.c.state.in_([OfferState.RINGING, OfferState.CONNECTED]))
+    .values(_moved(_offers, "offered_at", "deadline_at", "answered_at"))
+)
+OF_AGENTS = (
+    update(_agents)
+    .where(_agents.c.removed_at.is_(None))
+    .values(_moved(_agents, "state_since", "available_since", "wrap_up_until"))
+)
+OF_BINDINGS = update(_bindings).values(_moved(_bindings, "registered_at", "expires_at"))
+
+
+def shift(tx: Transaction, *, node: str, seconds: float, reason: str) -> None:
+    """Add `seconds` to the times of the calls of `node` that are alive, and of all agents and their phones.
+
+    It is told as a repair, for `reason`.
+    """
+    for statement in OF_NODE:
+        tx.change(statement, {"node_name": node, "seconds": seconds})
+    for statement in (OF_OFFERS, OF_AGENTS, OF_BINDINGS):
+        tx.change(statement, {"seconds": seconds})
+    tx.add_event(EventType.STATE_REPAIRED, reason=reason, key=node, seconds=seconds)
