@@ -9,6 +9,7 @@ from callengine.callcenter.calls import Leg
 from callengine.errors import CallCenterError, DatabaseError
 from callengine.sdp.negotiation import Agreement
 from callengine.sdp.session import SessionDescription
+from callengine.sip.address import Address
 from callengine.sip.dialog import DialogFacts
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
@@ -118,6 +119,8 @@ def leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
 
 def _leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
     local_sdp = SessionDescription.parse(_body(row["local_sdp"]))
+    for uri in (row["remote_target"], *row["route_set"]) if row["remote_tag"] else ():
+        Address.parse(uri)
     session = _session_of(row, endpoint, contact)
     return Leg(
         row["id"],

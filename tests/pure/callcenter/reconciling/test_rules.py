@@ -112,7 +112,11 @@ WRONG: list[tuple[Reason, str | int, dict[str, Any]]] = [
         "e-waiting",
         {"entries": changed(H.entries, "e-waiting", state="offered")},
     ),
-    (Reason.ENTRY_PAST_ITS_LEASE, "e-waiting", {"entries": changed(H.entries, "e-waiting", expires_at=999.0)}),
+    (
+        Reason.ENTRY_PAST_ITS_LEASE,
+        "e-waiting",
+        {"entries": changed(H.entries, "e-waiting", expires_at=999.0)},
+    ),
     (
         Reason.CALLER_NOT_IN_LINE,
         "e-waiting",
