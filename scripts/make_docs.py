@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: settings, tests, database, errors, states, modules.
+"""Writes the pages of docs/ that are made from the code: settings, tests, errors, leases, states and so on.
 
 python scripts/make_docs.py           write them
 python scripts/make_docs.py --check   exit 1, naming each page that is not as it would be written
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a script has its own folder there
 
 from scripts.database_page import database  # noqa: E402
+from scripts.leases_page import lease_tables  # noqa: E402
 
 NOTICE = "<!-- Made from the code by scripts/make_docs.py; do not edit. -->"
 
@@ -243,6 +244,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "database.md": lambda: database(NOTICE),
     "effects.md": effect_table,
     "errors.md": error_tree,
+    "leases.md": lambda: lease_tables(NOTICE),
     "modules.md": modules,
     "states.md": states,
 }

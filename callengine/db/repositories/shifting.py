@@ -1,6 +1,6 @@
 """The statements that move the stored times of what is alive, when the machine's clock was set."""
 
-from sqlalchemy import BindParameter, Table, bindparam, update
+from sqlalchemy import BindParameter, Table, bindparam, select, update
 
 from callengine.db.base import table_of
 from callengine.db.models import Agent, Binding, Call, Leg, Offer, QueueEntry
@@ -41,7 +41,10 @@ OF_NODE = tuple(
 )
 OF_OFFERS = (
     update(_offers)
-    .where(_offers.c.state.in_([OfferState.RINGING, OfferState.CONNECTED]))
+    .where(
+        _offers.c.agent_id.in_(select(_agents.c.id)),
+        _offers.c.state.in_([OfferState.RINGING, OfferState.CONNECTED]),
+    )
     .values(_moved(_offers, "offered_at", "deadline_at", "answered_at"))
 )
 OF_AGENTS = (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
@@ -79,16 +79,20 @@ _OFFERS_OF_CALL = select(_offers.c.id, _offers.c.state, _offers.c.offered_at, _o
 _OFFER = select(_offers.c.id, _offers.c.state, _offers.c.offered_at, _offers.c.answered_at).where(
     _offers.c.id == bindparam("offer_key"), _offers.c.state.in_(_LIVE_OFFERS)
 )
-_LEGS_ENDING = (
-    update(_legs).where(_legs.c.state.in_(_UP)).values(state=LegState.ENDING, end_cause=bindparam("why"))
-)
+
+
+def _legs_ending(which: ColumnElement[bool]) -> Update:
+    is_up = _legs.c.state.in_(_UP)
+    return update(_legs).where(which, is_up).values(state=LegState.ENDING, end_cause=bindparam("why"))
+
+
 _TIMES = (
     select(_calls.c.arrived_at, _calls.c.queued_at, _calls.c.connected_at, _queues.c.name)
     .select_from(_calls.outerjoin(_queues, _calls.c.queue_id == _queues.c.id))
     .where(_calls.c.id == bindparam("call_key"), _calls.c.state.in_(_LIVE_CALLS))
 )
-LEGS_OF_CALL_ENDING = _LEGS_ENDING.where(_legs.c.call_id == bindparam("call_key"))
-LEGS_OF_OFFER_ENDING = _LEGS_ENDING.where(_legs.c.offer_id == bindparam("offer_key"))
+LEGS_OF_CALL_ENDING = _legs_ending(_legs.c.call_id == bindparam("call_key"))
+LEGS_OF_OFFER_ENDING = _legs_ending(_legs.c.offer_id == bindparam("offer_key"))
 COUNT_AGAIN = (
     update(_queues)
     .where(_queues.c.id == bindparam("queue_key"))

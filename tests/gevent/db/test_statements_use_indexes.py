@@ -24,8 +24,11 @@ WHOLE_TABLE = {
     "agents.REALMS",
     "calls.TOTALS",
     "queues.ALL_QUEUES",
+    "shifting.OF_AGENTS",
+    "shifting.OF_BINDINGS",
+    "standings.REGISTERED",
 }
-"""What is read at the start of the service, or by its administration: it wants every row."""
+"""What is read at the start, by administration, or when all agents are compared: it wants every row."""
 
 
 def statements() -> Iterator[tuple[str, Statement]]:

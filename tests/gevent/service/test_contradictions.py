@@ -1,4 +1,4 @@
-"""A database that contradicts itself, or is another node's: the service starts, and calls go on or end well."""
+"""A database that contradicts itself, or another node's: the service starts, calls go on or end well."""
 
 from __future__ import annotations
 
