@@ -23,7 +23,7 @@ from callengine.callcenter.queues import Queues
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs, offers
 from callengine.db.transaction import Transaction
-from callengine.errors import DatabaseError, MediaError, SessionError
+from callengine.errors import CallCenterError, DatabaseError, MediaError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
 from callengine.vocabulary import COMPLETED_ELSEWHERE, Disposition, EntryState, OfferState, Party
@@ -184,7 +184,7 @@ class Clearing:
             return leg.session.hang_up(
                 reason=reason, timeout=self._bye_timeout_seconds, attempts=1 + self._bye_retry_attempts
             )
-        except SessionError as error:
+        except CallCenterError as error:
             logger.warning("the phone at {} could not be hung up: {}", leg.session.flow, error)
             return False
 
