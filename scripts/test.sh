@@ -33,33 +33,38 @@ source scripts/setup.sh
 pure() { "$PYTHON" -m pytest -q "${long[@]}" "$@"; }
 patched() { "$PYTHON" -m gevent.monkey --module pytest -q "${long[@]}" "$@"; }
 
-# The folders of the patched tests, three at a time: they wait more than they work. Each one's output in one piece.
-# (The end-to-end tests stand alone: beside each other they hear gaps in the audio that are the machine's.)
+# Which of the end-to-end tests: those that judge the audio stand alone, beside others they would hear the machine.
+alone="alone and not long"
+beside="not alone and not long"
+if [ "${#long[@]}" -gt 0 ]; then alone=alone beside="not alone"; fi
+
+# Files and folders, four at a time: they wait more than they work. Each one's output in one piece.
 side_by_side() {
     local outputs failed=0
     outputs=$(mktemp -d)
-    patched_folders | xargs -P 3 -I {} bash -c '
+    xargs -P 4 -I {} bash -c '
         output="$1/$(tr / _ <<<"$2")"
-        files=("$2")
-        [ "$2" = tests/gevent ] && files=(tests/gevent/test_*.py)
-        "$PYTHON" -m gevent.monkey --module pytest -q -p no:cacheprovider "${@:3}" "${files[@]}" >"$output" 2>&1
+        case $2 in
+        tests/e2e*) "$PYTHON" -m pytest -q -p no:cacheprovider -m "$3" "$2" ;;
+        *) "$PYTHON" -m gevent.monkey --module pytest -q -p no:cacheprovider "${@:4}" "$2" ;;
+        esac >"$output" 2>&1
         status=$?
+        [ $status -ne 5 ] || exit 0 # no test of this file is among those that are wanted
         echo "$2"
         cat "$output"
-        exit $status' _ "$outputs" {} "${long[@]}" || failed=1
+        exit $status' _ "$outputs" {} "$beside" "${long[@]}" || failed=1
     rm -rf "$outputs"
     return $failed
 }
 
 export PYTHON
 
-# Those that take longest first.
-patched_folders() {
-    local folder
-    for folder in tests/gevent/{service,callcenter,effects,media}/ tests/gevent/*/; do
-        [ "$folder" = tests/gevent/__pycache__/ ] || echo "$folder"
-    done | awk '!seen[$0]++'
-    echo tests/gevent
+# Those that take longest first, and the service file by file.
+patched_tests() {
+    {
+        ls -d tests/gevent/service/test_{recovery,crash_points}.py tests/gevent/{callcenter,effects,media}/
+        ls -d tests/gevent/service/test_*.py tests/gevent/*/ tests/gevent/test_*.py
+    } | grep -v -e __pycache__ -e '^tests/gevent/service/$' | awk '!seen[$0]++'
 }
 
 run() {
@@ -68,7 +73,7 @@ run() {
     tests/gevent*)
         needs_programs initdb:postgresql
         if [ "$1" = tests/gevent ]; then
-            side_by_side
+            patched_tests | side_by_side
         else
             patched "$1"
         fi
@@ -102,7 +107,11 @@ wait_for_it=$!
 trap 'rm -f "$installed"' EXIT
 scripts/check.sh
 run tests/pure
+{
+    ls tests/e2e/test_{command_line,examples}.py
+    patched_tests
+    find tests/e2e -name "test_*.py" ! -path $installing | sort
+} | awk '!seen[$0]++' | side_by_side
 wait $wait_for_it || { cat "$installed"; exit 1; }
 tail -1 "$installed"
-run tests/gevent
-scripts/run_e2e.sh "${long[@]}" --ignore=$installing
+scripts/run_e2e.sh -m "$alone"

@@ -38,7 +38,7 @@ SWITCH = 0.1
 """In seconds: what is cut from both ends of a talk before it is judged which tones sound in it."""
 GIVEN_BACK_WITHIN = 40.0
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.alone]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _given_back(service: Service, before: Held) -> Held:
     return seen[-1]
 
 
-@pytest.fixture(scope="module", params=["udp", "tcp"])
+@pytest.fixture(scope="module", params=["udp", pytest.param("tcp", marks=pytest.mark.long)])
 def shift(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
     """Run it: both agents sign on, all five call in the same moment, the agents hang up."""
     transport = request.param

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from callengine.sip.dialog import Dialog, DialogFacts
 from callengine.sip.message import Request, Response, parse
 from tests.e2e.phone import Phone
 from tests.e2e.rtp_peer import RtpPeers, is_unbroken, longest_gap
 from tests.e2e.service import Service, is_alive, until
 from tests.e2e.sipp import Caller, Sipp
+
+pytestmark = pytest.mark.alone
 
 SECONDS_ALONE = 3.0
 LONGEST_GAP = 0.06

@@ -18,6 +18,8 @@ from tests.e2e.service import Service, udp_sockets, until
 from tests.e2e.sipp import Caller, Sipp
 
 CALLER_TONE, AGENT_TONE, OTHER_TONE = 450, 1100, 1900
+pytestmark = pytest.mark.alone
+
 ALL_TONES = (CALLER_TONE, AGENT_TONE, OTHER_TONE)
 LONGEST_GAP = 1.0
 """After a death; found at once. The promise of the service."""
@@ -37,6 +39,7 @@ def _speaks_again(peer: RtpPeer, since: float) -> bool:
     return len([each for each in peer.between(since, time.time()) if each.ssrc != peer.arrivals[0].ssrc]) > 50
 
 
+@pytest.mark.long
 def test_both_are_killed_and_who_talks_hears_each_other_again(tmp_path: Path) -> None:
     recording = tmp_path / "alice.wav"
     options = ("--play", f"tone:{AGENT_TONE}", "--record", str(recording), "--hang-up-after", "15")

@@ -15,6 +15,8 @@ from tests.e2e.rtp_peer import RtpPeer, RtpPeers, is_unbroken, longest_gap
 from tests.e2e.service import Service, until
 from tests.e2e.sipp import Caller, Sipp
 
+pytestmark = pytest.mark.alone
+
 RING_TIMEOUT = 2
 AT_ONCE = 0.2
 """In seconds: between the end of one offer and the beginning of the next."""
@@ -74,7 +76,14 @@ def _assert_bob_took_it(floor: Floor, record: CallRecord, became_of_the_first: s
     assert floor.service.trouble() == []
 
 
-@pytest.mark.parametrize(("status", "state"), [(486, "busy"), (603, "rejected"), (480, "unreachable")])
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (486, "busy"),
+        pytest.param(603, "rejected", marks=pytest.mark.long),
+        pytest.param(480, "unreachable", marks=pytest.mark.long),
+    ],
+)
 def test_the_agent_refuses(tmp_path: Path, status: int, state: str) -> None:
     with _floor(tmp_path, "--reject", str(status)) as floor:
         record = floor.call()
@@ -82,6 +91,7 @@ def test_the_agent_refuses(tmp_path: Path, status: int, state: str) -> None:
         assert floor.alice.wait_for("call_terminated")["status"] == status
 
 
+@pytest.mark.long
 def test_the_agent_does_not_answer(tmp_path: Path) -> None:
     with _floor(tmp_path, "--answer-after", "600") as floor:
         record = floor.call()
@@ -91,6 +101,7 @@ def test_the_agent_does_not_answer(tmp_path: Path) -> None:
         assert ended["time"] - rang["time"] == pytest.approx(RING_TIMEOUT, abs=0.3)
 
 
+@pytest.mark.long
 def test_the_agent_has_vanished(tmp_path: Path) -> None:
     with _floor(tmp_path) as floor:
         floor.alice.vanish()

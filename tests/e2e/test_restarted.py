@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.phone import Phone
 from tests.e2e.records import read_records
 from tests.e2e.rtp_peer import RtpPeers, is_unbroken, longest_gap
 from tests.e2e.service import Service, until
 from tests.e2e.sipp import Caller, Sipp
+
+pytestmark = pytest.mark.alone
 
 LONGEST_GAP = 0.06
 _STATES = "SELECT state FROM calls ORDER BY arrived_at"
@@ -20,6 +24,7 @@ def states(service: Service) -> list[str]:
     return [row["state"] for row in service.rows(_STATES)]
 
 
+@pytest.mark.long
 def test_one_talks_on_and_one_keeps_its_place_and_music(tmp_path: Path) -> None:
     with (
         Service(tmp_path / "service", agents=["alice"]) as service,

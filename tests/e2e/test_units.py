@@ -85,6 +85,8 @@ def host(root: Path) -> Iterator[Host]:
     host.media.stop()
 
 
+@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.effect("media.start")
 def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     host.start()
@@ -144,6 +146,8 @@ def test_a_call_that_comes_during_a_restart_succeeds_when_it_is_repeated(host: H
     assert record.disposition == "abandoned"
 
 
+@pytest.mark.alone
+@pytest.mark.effect("media.start")
 def test_a_killed_service_is_started_again_and_the_call_goes_on(host: Host) -> None:
     host.start()
     media, before = host.media.pid, host.main.pid
@@ -190,6 +194,7 @@ def test_a_reload_is_told(host: Host) -> None:
     assert host.main.history == ["ready", "reloading", "ready"]
 
 
+@pytest.mark.long
 def test_a_held_hub_is_killed_and_started_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLD_SECONDS", "60")
     blockable = f"{sys.executable} -m tests.e2e.blockable"

@@ -24,6 +24,7 @@ from callengine.media.process import MediaProcess
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
 from tests.e2e.ports import free_udp_range
+from tests.e2e.service import is_alive
 from tests.fakes.phone import Phone, answer, answer_now, just_ring
 from tests.gevent.callcenter.conftest import Desk, wait_until
 
@@ -85,6 +86,7 @@ def _end_media(desk: Desk) -> None:
     )
     process.start()
     process.stop()
+    wait_until(lambda: not is_alive(process.pid), "the media process is gone, and its ports are free")
 
 
 @contextmanager
