@@ -99,3 +99,13 @@ class Party(StrEnum):
 
 COMPLETED_ELSEWHERE = "completed_elsewhere"
 """Why a leg ends that rang beside the one that answered; it does not hold the agent."""
+
+
+LIVE_CALLS = (CallState.ARRIVED, CallState.QUEUED, CallState.OFFERED, CallState.CONNECTED)
+LIVE_ENTRIES = (EntryState.WAITING, EntryState.OFFERED)
+LIVE_OFFERS = (OfferState.RINGING, OfferState.CONNECTED)
+LIVE_LEGS = (LegState.INVITING, LegState.CONNECTED, LegState.ENDING)
+"""The states that are not final: each is held for something, and has a lease."""
+
+LEGS_UP = (LegState.INVITING, LegState.CONNECTED)
+"""The states of a leg that nobody wants to hang up."""

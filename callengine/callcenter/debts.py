@@ -23,7 +23,7 @@ from callengine.db.transaction import Transaction
 from callengine.errors import DatabaseError, NotFound
 from callengine.events.types import EventType
 from callengine.sip.endpoint import Endpoint
-from callengine.vocabulary import COMPLETED_ELSEWHERE, LegState
+from callengine.vocabulary import COMPLETED_ELSEWHERE, LEGS_UP
 
 Row = Mapping[str, Any]
 
@@ -118,7 +118,7 @@ class Debts:
 
 def is_wanted(row: Row) -> bool:
     """Whether the leg is up or on its way; the others are to be hung up."""
-    return row["state"] in (LegState.INVITING, LegState.CONNECTED)
+    return row["state"] in LEGS_UP
 
 
 def _close_unreadable(row: Row, tx: Transaction) -> None:

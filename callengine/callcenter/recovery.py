@@ -32,7 +32,7 @@ from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, MediaError, NotFound
 from callengine.events.types import EventType
 from callengine.media.engine import MUSIC, MediaEngine
-from callengine.vocabulary import Disposition, LegRole, OfferState, Party
+from callengine.vocabulary import LIVE_OFFERS, Disposition, LegRole, OfferState, Party
 
 Row = Mapping[str, Any]
 
@@ -44,7 +44,6 @@ _WITHOUT_MEDIA = Outcome(
 _CLOCK_TOLERANCE = 1.0
 """Seconds by which the last event may lie in the future."""
 
-_LIVE_OFFERS = (OfferState.RINGING, OfferState.CONNECTED)
 _FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
 
 
@@ -191,7 +190,7 @@ class Recovery:
         if entry is None or caller is None:
             logger.warning("the call {} cannot be taken up: its caller's leg is gone", row["id"])
             return None
-        live = next((each for each in offer_rows if each["state"] in _LIVE_OFFERS), None)
+        live = next((each for each in offer_rows if each["state"] in LIVE_OFFERS), None)
         missed = {each["agent_id"] for each in offer_rows if each["state"] in _FAILED_OFFERS}
         of_offer = {each["id"] for each in leg_rows if live and each["offer_id"] == live["id"]}
         phones = [leg for leg in up if leg.id in of_offer]

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from callengine.db.base import table_of
 from callengine.db.models import Call
 from callengine.db.transaction import Transaction
-from callengine.vocabulary import CallState
+from callengine.vocabulary import LIVE_CALLS, CallState
 
 _calls = table_of(Call)
 _this_call = (_calls.c.id == bindparam("call_key"), _calls.c.state == bindparam("present"))
@@ -44,7 +44,7 @@ LIVE = (
     select(_calls)
     .where(
         _calls.c.node == bindparam("node"),
-        _calls.c.state.in_([state for state in CallState if state is not CallState.ENDED]),
+        _calls.c.state.in_(LIVE_CALLS),
     )
     .order_by(_calls.c.arrived_at, _calls.c.id)
 )

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from callengine.db.base import table_of
 from callengine.db.models import Leg
 from callengine.db.transaction import Transaction
-from callengine.vocabulary import LegState
+from callengine.vocabulary import LEGS_UP, LIVE_LEGS, LegState
 
 _legs = table_of(Leg)
 
@@ -23,13 +23,13 @@ END = (
 )
 ENDING = (
     update(_legs)
-    .where(_legs.c.id == bindparam("leg_key"), _legs.c.state.in_([LegState.INVITING, LegState.CONNECTED]))
+    .where(_legs.c.id == bindparam("leg_key"), _legs.c.state.in_(LEGS_UP))
     .values(state=LegState.ENDING, end_cause=bindparam("why"))
 )
 OF_CALL = select(_legs).where(_legs.c.call_id == bindparam("call_key")).order_by(_legs.c.created_at)
 LIVE = select(_legs).where(
     _legs.c.node == bindparam("node"),
-    _legs.c.state.in_([LegState.INVITING, LegState.CONNECTED, LegState.ENDING]),
+    _legs.c.state.in_(LIVE_LEGS),
 )
 
 

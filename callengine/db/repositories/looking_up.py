@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
 from callengine.db.models import Agent, Call, LoggedEvent, Queue, QueueEntry
-from callengine.vocabulary import CallState, EntryState
+from callengine.vocabulary import LIVE_CALLS, LIVE_ENTRIES
 
 _calls = table_of(Call)
 _agents = table_of(Agent)
@@ -15,12 +15,9 @@ _queues = table_of(Queue)
 _entries = table_of(QueueEntry)
 _log = table_of(LoggedEvent)
 
-IN_LINE = (EntryState.WAITING, EntryState.OFFERED)
-_LIVE = [state for state in CallState if state is not CallState.ENDED]
-
 WAITING_BY_QUEUE = (
     select(_entries.c.queue_id, func.count(), func.min(_entries.c.first_arrived_at))
-    .where(_entries.c.node == bindparam("node_name"), _entries.c.state.in_(IN_LINE))
+    .where(_entries.c.node == bindparam("node_name"), _entries.c.state.in_(LIVE_ENTRIES))
     .group_by(_entries.c.queue_id)
 )
 LINE = (
@@ -33,7 +30,7 @@ LINE = (
         _calls.c.caller_number,
     )
     .join_from(_entries, _calls, _entries.c.call_id == _calls.c.id)
-    .where(_entries.c.queue_id == bindparam("queue_key"), _entries.c.state.in_(IN_LINE))
+    .where(_entries.c.queue_id == bindparam("queue_key"), _entries.c.state.in_(LIVE_ENTRIES))
     .order_by(_entries.c.priority.desc(), _entries.c.first_arrived_at, _entries.c.id)
 )
 
@@ -47,9 +44,9 @@ def _records() -> Select[Any]:
     )
 
 
-LIVE_CALLS = (
+CALLS_OF_NOW = (
     _records()
-    .where(_calls.c.node == bindparam("node_name"), _calls.c.state.in_(_LIVE))
+    .where(_calls.c.node == bindparam("node_name"), _calls.c.state.in_(LIVE_CALLS))
     .order_by(_calls.c.arrived_at)
 )
 LATEST_CALLS = (
@@ -76,7 +73,7 @@ def line(connection: Connection, queue_id: int) -> list[Row]:
 
 def live_calls(connection: Connection, node: str) -> list[Row]:
     """The calls of this node that have not ended, with the names of queue and agent, the oldest first."""
-    return [dict(row) for row in connection.execute(LIVE_CALLS, {"node_name": node}).mappings()]
+    return [dict(row) for row in connection.execute(CALLS_OF_NOW, {"node_name": node}).mappings()]
 
 
 def latest_calls(connection: Connection, most: int) -> list[Row]:

@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 from callengine.db.base import table_of
 from callengine.db.models import Call, Leg, LoggedEvent, QueueEntry
 from callengine.db.transaction import Transaction
-from callengine.vocabulary import CallState, EntryState, LegState
+from callengine.vocabulary import LIVE_CALLS, LIVE_ENTRIES, LIVE_LEGS
 
 _calls = table_of(Call)
 _legs = table_of(Leg)
@@ -14,9 +14,9 @@ _entries = table_of(QueueEntry)
 _log = table_of(LoggedEvent)
 
 _ALIVE = (
-    (_calls, [state for state in CallState if state is not CallState.ENDED]),
-    (_legs, [state for state in LegState if state is not LegState.ENDED]),
-    (_entries, [EntryState.WAITING, EntryState.OFFERED]),
+    (_calls, LIVE_CALLS),
+    (_legs, LIVE_LEGS),
+    (_entries, LIVE_ENTRIES),
 )
 TAKE_OVER = tuple(
     update(table)

@@ -6,7 +6,7 @@ from callengine.db.base import table_of
 from callengine.db.models import Agent, Binding, Call, Leg, Offer, QueueEntry
 from callengine.db.transaction import Transaction
 from callengine.events.types import EventType
-from callengine.vocabulary import CallState, EntryState, LegState, OfferState
+from callengine.vocabulary import LIVE_CALLS, LIVE_ENTRIES, LIVE_LEGS, LIVE_OFFERS
 
 _calls, _entries, _legs = table_of(Call), table_of(QueueEntry), table_of(Leg)
 _offers, _agents, _bindings = table_of(Offer), table_of(Agent), table_of(Binding)
@@ -24,17 +24,17 @@ OF_NODE = tuple(
     for table, alive, columns in (
         (
             _calls,
-            [state for state in CallState if state is not CallState.ENDED],
+            LIVE_CALLS,
             ("arrived_at", "queued_at", "answered_at", "connected_at"),
         ),
         (
             _entries,
-            [EntryState.WAITING, EntryState.OFFERED],
+            LIVE_ENTRIES,
             ("first_arrived_at", "joined_at", "expires_at"),
         ),
         (
             _legs,
-            [state for state in LegState if state is not LegState.ENDED],
+            LIVE_LEGS,
             ("created_at", "answered_at"),
         ),
     )
@@ -43,7 +43,7 @@ OF_OFFERS = (
     update(_offers)
     .where(
         _offers.c.agent_id.in_(select(_agents.c.id)),
-        _offers.c.state.in_([OfferState.RINGING, OfferState.CONNECTED]),
+        _offers.c.state.in_(LIVE_OFFERS),
     )
     .values(_moved(_offers, "offered_at", "deadline_at", "answered_at"))
 )

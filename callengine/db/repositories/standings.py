@@ -12,23 +12,27 @@ from callengine.db.models import Agent, Binding, Call, Leg, Offer, Queue, QueueE
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.transaction import Transaction
 from callengine.errors import GuardFailed
-from callengine.vocabulary import COMPLETED_ELSEWHERE, CallState, EntryState, LegState, OfferState
+from callengine.vocabulary import (
+    COMPLETED_ELSEWHERE,
+    LEGS_UP,
+    LIVE_CALLS,
+    LIVE_ENTRIES,
+    LIVE_LEGS,
+    LIVE_OFFERS,
+    EntryState,
+    LegState,
+    OfferState,
+)
 
 _calls, _entries, _offers = table_of(Call), table_of(QueueEntry), table_of(Offer)
 _legs, _agents, _bindings, _queues = table_of(Leg), table_of(Agent), table_of(Binding), table_of(Queue)
 
-_LIVE_CALLS = [state for state in CallState if state is not CallState.ENDED]
-_LIVE_ENTRIES = [EntryState.WAITING, EntryState.OFFERED]
-_LIVE_OFFERS = [OfferState.RINGING, OfferState.CONNECTED]
-_LIVE_LEGS = [state for state in LegState if state is not LegState.ENDED]
-_UP = [LegState.INVITING, LegState.CONNECTED]
-
 CALLS = select(_calls.c.id, _calls.c.state, _calls.c.connected_at).where(
-    _calls.c.node == bindparam("node_name"), _calls.c.state.in_(_LIVE_CALLS)
+    _calls.c.node == bindparam("node_name"), _calls.c.state.in_(LIVE_CALLS)
 )
 ENTRIES = select(
     _entries.c.id, _entries.c.call_id, _entries.c.queue_id, _entries.c.state, _entries.c.expires_at
-).where(_entries.c.node == bindparam("node_name"), _entries.c.state.in_(_LIVE_ENTRIES))
+).where(_entries.c.node == bindparam("node_name"), _entries.c.state.in_(LIVE_ENTRIES))
 LEGS = (
     select(
         _legs.c.id,
@@ -39,7 +43,7 @@ LEGS = (
         _legs.c.end_cause,
     )
     .select_from(_legs.outerjoin(_offers, _legs.c.offer_id == _offers.c.id))
-    .where(_legs.c.node == bindparam("node_name"), _legs.c.state.in_(_LIVE_LEGS))
+    .where(_legs.c.node == bindparam("node_name"), _legs.c.state.in_(LIVE_LEGS))
 )
 AGENTS = select(_agents.c.id, _agents.c.name, _agents.c.state, _agents.c.load, _agents.c.wrap_up_until).where(
     _agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.removed_at.is_(None)
@@ -53,43 +57,43 @@ OFFERS = select(
     _offers.c.deadline_at,
 ).where(
     _offers.c.agent_id.in_(select(_agents.c.id).where(_agents.c.tenant_id == DEFAULT_TENANT_ID)),
-    _offers.c.state.in_(_LIVE_OFFERS),
+    _offers.c.state.in_(LIVE_OFFERS),
 )
 REGISTERED = select(_bindings.c.agent_id).where(_bindings.c.expires_at > bindparam("now")).distinct()
 QUEUES = select(_queues.c.id, _queues.c.name, _queues.c.depth).where(_queues.c.tenant_id == DEFAULT_TENANT_ID)
 
 _HELD_BY_OFFERS = select(_offers.c.id, _offers.c.state).where(
-    _offers.c.agent_id == bindparam("agent_key"), _offers.c.state.in_(_LIVE_OFFERS)
+    _offers.c.agent_id == bindparam("agent_key"), _offers.c.state.in_(LIVE_OFFERS)
 )
 _HELD_BY_LEGS = (
     select(_legs.c.offer_id)
     .join_from(_legs, _offers, _legs.c.offer_id == _offers.c.id)
     .where(
         _offers.c.agent_id == bindparam("agent_key"),
-        _legs.c.state.in_(_LIVE_LEGS),
+        _legs.c.state.in_(LIVE_LEGS),
         func.coalesce(_legs.c.end_cause, "") != COMPLETED_ELSEWHERE,
     )
 )
 _ENTRY_OF_CALL = select(_entries.c.id, _entries.c.queue_id, _entries.c.state).where(
-    _entries.c.call_id == bindparam("call_key"), _entries.c.state.in_(_LIVE_ENTRIES)
+    _entries.c.call_id == bindparam("call_key"), _entries.c.state.in_(LIVE_ENTRIES)
 )
 _OFFERS_OF_CALL = select(_offers.c.id, _offers.c.state, _offers.c.offered_at, _offers.c.answered_at).where(
-    _offers.c.call_id == bindparam("call_key"), _offers.c.state.in_(_LIVE_OFFERS)
+    _offers.c.call_id == bindparam("call_key"), _offers.c.state.in_(LIVE_OFFERS)
 )
 _OFFER = select(_offers.c.id, _offers.c.state, _offers.c.offered_at, _offers.c.answered_at).where(
-    _offers.c.id == bindparam("offer_key"), _offers.c.state.in_(_LIVE_OFFERS)
+    _offers.c.id == bindparam("offer_key"), _offers.c.state.in_(LIVE_OFFERS)
 )
 
 
 def _legs_ending(which: ColumnElement[bool]) -> Update:
-    is_up = _legs.c.state.in_(_UP)
+    is_up = _legs.c.state.in_(LEGS_UP)
     return update(_legs).where(which, is_up).values(state=LegState.ENDING, end_cause=bindparam("why"))
 
 
 _TIMES = (
     select(_calls.c.arrived_at, _calls.c.queued_at, _calls.c.connected_at, _queues.c.name)
     .select_from(_calls.outerjoin(_queues, _calls.c.queue_id == _queues.c.id))
-    .where(_calls.c.id == bindparam("call_key"), _calls.c.state.in_(_LIVE_CALLS))
+    .where(_calls.c.id == bindparam("call_key"), _calls.c.state.in_(LIVE_CALLS))
 )
 LEGS_OF_CALL_ENDING = _legs_ending(_legs.c.call_id == bindparam("call_key"))
 LEGS_OF_OFFER_ENDING = _legs_ending(_legs.c.offer_id == bindparam("offer_key"))
@@ -99,7 +103,7 @@ COUNT_AGAIN = (
     .values(
         depth=select(func.count())
         .select_from(_entries)
-        .where(_entries.c.queue_id == bindparam("queue_key"), _entries.c.state.in_(_LIVE_ENTRIES))
+        .where(_entries.c.queue_id == bindparam("queue_key"), _entries.c.state.in_(LIVE_ENTRIES))
         .scalar_subquery()
     )
     .returning(_queues.c.depth)

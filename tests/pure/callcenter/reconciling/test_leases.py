@@ -8,7 +8,17 @@ import pytest
 
 from callengine.callcenter.reconciling.leases import FINAL, LEASES
 from callengine.callcenter.repair_reasons import MEANINGS, Reason
-from callengine.vocabulary import AgentState, CallState, EntryState, LegState, OfferState
+from callengine.vocabulary import (
+    LIVE_CALLS,
+    LIVE_ENTRIES,
+    LIVE_LEGS,
+    LIVE_OFFERS,
+    AgentState,
+    CallState,
+    EntryState,
+    LegState,
+    OfferState,
+)
 
 STATES: dict[str, type[StrEnum]] = {
     "call": CallState,
@@ -36,3 +46,11 @@ def test_every_lease_expects_an_event_and_is_watched(noun: str) -> None:
 def test_every_reason_says_what_it_means_and_what_is_done() -> None:
     assert set(MEANINGS) == set(Reason)
     assert all(text.endswith(".") for pair in MEANINGS.values() for text in pair)
+
+
+@pytest.mark.parametrize(
+    ("noun", "live"),
+    [("call", LIVE_CALLS), ("entry", LIVE_ENTRIES), ("offer", LIVE_OFFERS), ("leg", LIVE_LEGS)],
+)
+def test_what_has_a_lease_is_what_the_statements_call_alive(noun: str, live: tuple[StrEnum, ...]) -> None:
+    assert set(LEASES[noun]) == set(live)
