@@ -101,12 +101,19 @@ def _live_leg(picture: Picture, leg: LegRow) -> Iterator[Disagreement]:
         yield Disagreement(Reason.LEG_WITHOUT_DIALOG, leg.id, leg.call_id)
     elif story is None or story.is_over:
         return
-    elif known is None or not known.is_up:
+    elif known is None or (not known.is_up and not _rings_elsewhere(leg, story)):
         yield Disagreement(Reason.LEG_WITHOUT_DIALOG, leg.id, leg.call_id)
+    elif not known.is_up:
+        return
     elif known.is_confirmed and not known.dialog_is_known:
         yield Disagreement(Reason.DIALOG_NOT_KNOWN, leg.id, leg.call_id)
     elif picture.media is not None and leg.id not in picture.media:
         yield Disagreement(Reason.LEG_WITHOUT_MEDIA, leg.id, leg.call_id)
+
+
+def _rings_elsewhere(leg: LegRow, story: Story) -> bool:
+    """Whether this phone has refused, or was hung up, while the offer goes on: its row waits for that."""
+    return leg.state == LegState.INVITING and leg.offer_id == story.offer_id
 
 
 def _dialogs(picture: Picture) -> Iterator[Disagreement]:

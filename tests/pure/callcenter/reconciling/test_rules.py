@@ -213,6 +213,12 @@ def test_an_agent_that_dispatch_holds_for_a_caller_is_wanted() -> None:
     assert disagreements(replace(HEALTHY, stories=stories, roster=held)) == []
 
 
+def test_a_phone_that_refused_while_another_one_rings_is_left_to_the_offer() -> None:
+    legs = {**HEALTHY.legs, "l-other": LegRow("l-other", "ringing", "o-ringing", 1, "inviting", None)}
+    known = {**HEALTHY.known_legs, "l-other": OVER}
+    assert disagreements(replace(HEALTHY, legs=legs, known_legs=known)) == []
+
+
 def test_the_legs_of_an_offer_that_rings_at_two_phones_hold_one_agent_once() -> None:
     second = LegRow("l-alice-2", "ringing", "o-ringing", 1, "inviting", None)
     assert expected_loads(replace(HEALTHY, legs={**HEALTHY.legs, "l-alice-2": second})) == {1: 1, 2: 1, 3: 1}
