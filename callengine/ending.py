@@ -66,11 +66,13 @@ def hand_over(parts: Parts) -> None:
     """Leave every call as it stands in the database to the next process, and tell no phone.
 
     Nothing new is received, the commit that is under way is finished, and what follows from it is sent; then
-    nothing changes any more, and the process is to exit at once.
+    nothing changes any more, and the process is to exit at once. All of it is on the disk then: nobody would
+    bring it there until the next process does.
     """
     parts.base.endpoint.deafen()
     if not parts.base.committer.pause(_LAST_SECONDS):
         logger.warning("the database did not finish a commit in time: the next process will find out")
+    greenlets.spawn("sync", parts.base.checkpointer.sync).join(_LAST_SECONDS)
     gevent.sleep(_AFTER_COMMIT_SECONDS)
     logger.info("callengine hands over {} calls", len(parts.people.live.going_on()))
 

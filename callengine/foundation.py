@@ -21,7 +21,7 @@ from callengine.config.schema import SIZE
 from callengine.db.checkpoint import Checkpointer
 from callengine.db.claim import claim
 from callengine.db.committer import Committer
-from callengine.db.engine import reading
+from callengine.db.engine import in_memory, reading
 from callengine.db.repositories import agents
 from callengine.errors import CallCenterError, SettingsError
 from callengine.events.bus import Bus
@@ -51,6 +51,7 @@ class Foundation:
     bus: Bus
     engine: Engine
     committer: Committer
+    checkpointer: Checkpointer
     timers: TimerDriver
     endpoint: Endpoint
     media_process: MediaProcess | None
@@ -67,7 +68,7 @@ def lay_foundation(
     Whatever must be closed again is pushed on `opened`. Raises `CallCenterError`, saying what is in the way.
     """
     bus = Bus()
-    engine, committer = _open_database(settings, clock, bus, opened)
+    engine, committer, checkpointer = _open_database(settings, clock, bus, opened)
     timers = TimerDriver(clock.monotonic)
     timers.start()
     opened.callback(timers.stop)
@@ -85,6 +86,7 @@ def lay_foundation(
         bus=bus,
         engine=engine,
         committer=committer,
+        checkpointer=checkpointer,
         timers=timers,
         endpoint=_make_endpoint(settings, clock),
         media_process=process,
@@ -94,7 +96,9 @@ def lay_foundation(
     )
 
 
-def _open_database(settings: Settings, clock: Clock, bus: Bus, opened: ExitStack) -> tuple[Engine, Committer]:
+def _open_database(
+    settings: Settings, clock: Clock, bus: Bus, opened: ExitStack
+) -> tuple[Engine, Committer, Checkpointer]:
     engine = store.open_engine(settings)
     opened.callback(engine.dispose)
     opened.enter_context(claim(engine))
@@ -102,14 +106,20 @@ def _open_database(settings: Settings, clock: Clock, bus: Bus, opened: ExitStack
     checkpointer = Checkpointer(engine, turn=turn)
     checkpointer.start()
     opened.callback(checkpointer.stop)
-    committer = Committer(engine, clock=clock, publish=bus.publish, turn=turn)
+    committer = Committer(
+        engine,
+        clock=clock,
+        publish=bus.publish,
+        turn=turn,
+        commit_in_thread=settings.database.synchronous == "full" and not in_memory(engine),
+    )
     committer.start()
     opened.callback(committer.stop)
     store.store_queues(committer, settings)
     with reading(engine) as connection:
         realms = agents.realms(connection)
     _check_realm(settings.general.registrar_domain, realms)
-    return engine, committer
+    return engine, committer, checkpointer
 
 
 def _check_realm(realm: str, stored: set[str]) -> None:

@@ -27,6 +27,7 @@ def open_engine(settings: Settings) -> Engine:
         pool_idle_timeout_seconds=database.pool_idle_timeout_seconds,
         enable_wal_mode=database.enable_wal_mode,
         enable_foreign_keys=database.enable_foreign_keys,
+        synchronous=database.synchronous,
     )
 
 

@@ -31,6 +31,39 @@ Who writes: the running service alone, by its committer; the command line asks i
 while no service runs. Anybody may read. Event numbers rise in the order of the commits; they have no gap but
 where `callengine db prune` has removed old ones.
 
+## What a power cut may cost
+
+Whatever moment the power goes, the database opens and is sound. What a killed process has committed is
+never lost, since the operating system has it; how much of the last a power cut takes,
+`database.synchronous` says, for SQLite. Measured are the wait and the CPU of one commit at a time:
+
+| Value | A commit waits for | A power cut costs | Wait | CPU |
+|---|---|---|---|---|
+| `normal` | nothing | at most the last second | 0.11 ms | 0.12 ms |
+| `full` | the disk | nothing that was acknowledged | 0.6 ms | 0.43 ms |
+
+- **Acknowledged** is an event from which anything followed: an answer to a phone, an INVITE to an agent, a
+  line of a command, a figure. What is missing after a cut are the last commits, never one in the middle.
+- **normal.** A thread brings the write-ahead log to the disk every half second, beside everything else. The
+  most that is lost is that half second and twice what the disk takes for a sync: a second, if that is at
+  most 250 ms.
+- **full.** The COMMIT is made in a native thread and waits for the disk, and the event loop runs on. What
+  comes meanwhile is one commit together: with 20 writers at work each waited 0.9 ms, and 0.5 ms at
+  `normal`. This was on a virtual disk that syncs in 0.4 ms; any disk needs its own time for each commit,
+  and a call has five.
+- Between the death of a service and its next start nobody syncs; Linux does by itself, after about 30 s. A
+  handover (SIGTERM under systemd) and an orderly end bring everything to the disk.
+- Without a write-ahead log (`database.enable_wal_mode` off) each commit waits for the disk at either value,
+  in the event loop at `normal`. There the last one may come undone nevertheless, since the removal of the
+  journal is not waited for; `full` waits for that too.
+- The disk must keep what it says is synced. PostgreSQL has a setting of its own, `synchronous_commit`,
+  which is left as the server has it: on, nothing is lost.
+
+`tests/gevent/service/test_power_cut.py` cuts the power of a service with calls at random moments, in
+checkpoints and where the log begins anew after one, and opens what a disk may hold then.
+
+## The tables
+
 """
 
 

@@ -67,7 +67,8 @@ def _sockets(settings: Settings) -> Iterator[Breach]:
 
 
 def _database(settings: Settings) -> Iterator[Breach]:
-    kind, unused = "PostgreSQL", ("enable_wal_mode", "enable_foreign_keys")
+    unused: tuple[str, ...] = ("enable_wal_mode", "synchronous", "enable_foreign_keys")
+    kind = "PostgreSQL"
     if settings.database.url.startswith("sqlite:"):
         kind, unused = "SQLite", ("max_connections", "pool_idle_timeout_seconds")
     for key in unused:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from callengine.config.kinds import (
     Address,
@@ -255,6 +255,14 @@ class Database:
     enable_wal_mode: Annotated[
         bool,
         Setting(Switch(), "SQLite only: write-ahead log, so that reading never waits for writing.", True),
+    ]
+    synchronous: Annotated[
+        Literal["normal", "full"],
+        Setting(
+            Choice(("normal", "full")),
+            "SQLite only: what a power cut may cost: the last second, or, with full, nothing.",
+            "normal",
+        ),
     ]
     enable_foreign_keys: Annotated[
         bool, Setting(Switch(), "SQLite only: have the database hold references between tables.", True)

@@ -14,6 +14,10 @@ The log head is written last and held until the COMMIT, so numbers rise in the o
 all nodes: a reader who has seen number n misses no smaller one. On SQLite nothing between BEGIN and COMMIT
 switches greenlets; on PostgreSQL the same statements wait cooperatively. Before BEGIN the committer takes the
 write turn, which it shares with whatever else writes to this database (`checkpoint`).
+
+Where a commit waits for the disk (SQLite with `synchronous` "full"), the COMMIT alone is made in a native
+thread: other greenlets run meanwhile, nobody else has the turn, and the units that come are the next group.
+SQLite shows a commit to readers only when it is on the disk, so nobody sees one that a power cut takes back.
 """
 
 from collections import deque
@@ -102,7 +106,8 @@ class Committer:
     """The one writer of this node. Nothing else may write while it runs, unless it holds the same `turn`.
 
     `publish` gets the events of each commit, in order, before the waiters go on; it must not wait. `switch`
-    is called before each BEGIN and after each COMMIT: tests let other greenlets run there.
+    is called before each BEGIN and after each COMMIT: tests let other greenlets run there. `commit_in_thread`
+    is for a SQLite file whose commits wait for the disk.
     """
 
     def __init__(
@@ -114,6 +119,7 @@ class Committer:
         group_limit: int = 100,
         turn: BoundedSemaphore | None = None,
         switch: Callable[[], None] = lambda: None,
+        commit_in_thread: bool = False,
     ) -> None:
         self._engine = engine
         self._clock = clock or SystemClock()
@@ -121,6 +127,7 @@ class Committer:
         self._group_limit = group_limit
         self._turn = BoundedSemaphore() if turn is None else turn
         self._switch = switch
+        self._commit_in_thread = commit_in_thread
         self._prepared = PreparedStatements(engine.dialect)
         self._waiting: deque[Pending[Any]] = deque()
         self._wake = Event()
@@ -230,7 +237,10 @@ class Committer:
             else:
                 transaction.rollback()
                 return []
-            return self._append(cursor, new, now) if new else []
+            committed = self._append(cursor, new, now) if new else []
+            if self._commit_in_thread:
+                _commit_in_thread(connection)
+            return committed
 
     def _append(self, cursor: DBAPICursor, new: list[NewEvent], now: float) -> list[events.Event]:
         self._prepared.run(cursor, _TAKE_NUMBERS, {"count": len(new)})
@@ -284,6 +294,21 @@ def _run_in_savepoints(
             cursor.execute("ROLLBACK TO SAVEPOINT unit")
         cursor.execute("RELEASE SAVEPOINT unit")
     return new
+
+
+def _commit_in_thread(connection: Connection) -> None:
+    """SQLAlchemy's own commit then finds nothing to do. An error comes as a value: gevent would print it."""
+
+    def commit() -> Exception | None:
+        try:
+            driver(connection).commit()
+        except Exception as error:
+            return error
+        return None
+
+    failure = gevent.get_hub().threadpool.apply(commit)
+    if failure is not None:
+        raise failure
 
 
 def _as_database_error(error: BaseException) -> DatabaseError:

@@ -3,8 +3,10 @@
 SQLite: the driver's own transaction handling is off (`isolation_level=None`), so BEGIN is ours: the
 committer's connection begins with BEGIN IMMEDIATE, any other with a plain BEGIN, which gives it one view that
 does not change while it reads. In WAL with `synchronous=NORMAL` a commit does not wait for the disk; the
-checkpoints that do are made beside the event loop (`checkpoint`), so the automatic ones are off. A database
-in memory has a single connection, and readers of it see each statement by itself.
+checkpoints that do are made beside the event loop (`checkpoint`), so the automatic ones are off. With FULL
+every commit waits. Without a write-ahead log it does so at FULL too, but the removal of the journal, which is
+what makes the commit, is sure to outlast a power cut only with EXTRA. A database in memory has a single
+connection, and readers of it see each statement by itself.
 PostgreSQL: psycopg 3, which waits cooperatively under gevent. A greenlet that is ended while it waits leaves
 its query running on the server, so every query has a time limit there.
 """
@@ -13,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
@@ -21,6 +23,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from callengine.db.prepared import describe
 from callengine.errors import DatabaseError
+
+Synchronous = Literal["normal", "full"]
+"""What a power cut may cost: the last second, or nothing that was committed."""
 
 WRITER = "callengine_writer"
 """Execution option of the connection that commits: on SQLite its transactions begin as writers."""
@@ -60,6 +65,7 @@ def make_engine(
     busy_timeout_seconds: float = 2.0,
     enable_wal_mode: bool | None = True,
     enable_foreign_keys: bool = True,
+    synchronous: Synchronous = "normal",
 ) -> Engine:
     """An engine with a pool of `max_connections`, none opened yet.
 
@@ -67,7 +73,8 @@ def make_engine(
     answer); a connection that has been idle longer than `pool_idle_timeout_seconds` is replaced, not used.
     `statement_timeout_seconds` is for PostgreSQL. SQLite alone: `busy_timeout_seconds` is how long a writer
     may block on another process' lock, `enable_wal_mode` False sets the old rollback journal and None leaves
-    the file's journal as it is. Raises DatabaseError for a URL that cannot be used.
+    the file's journal as it is, `synchronous` "full" has every commit wait for the disk. Raises DatabaseError
+    for a URL that cannot be used.
     """
     parsed = database_url(url)
     options: dict[str, Any] = {"pool_size": max_connections, "max_overflow": 0, "pool_use_lifo": True}
@@ -76,7 +83,7 @@ def make_engine(
         engine = _postgresql(parsed, options, connection_timeout_seconds, statement_timeout_seconds)
     else:
         engine = _sqlite(parsed, options, busy_timeout_seconds)
-        pragmas = _pragmas(enable_wal_mode, enable_foreign_keys)
+        pragmas = _pragmas(enable_wal_mode, enable_foreign_keys, synchronous)
         event.listen(engine, "connect", lambda opened, _entry: _run_all(opened, pragmas))
         event.listen(engine, "begin", _begin_in_memory if in_memory(engine) else _begin)
     _replace_idle(engine, pool_idle_timeout_seconds)
@@ -125,12 +132,14 @@ def _sqlite(url: URL, options: dict[str, Any], busy_timeout_seconds: float) -> E
     return create_engine(url, connect_args=arguments, **options)
 
 
-def _pragmas(enable_wal_mode: bool | None, enable_foreign_keys: bool) -> list[str]:
+def _pragmas(enable_wal_mode: bool | None, enable_foreign_keys: bool, synchronous: Synchronous) -> list[str]:
     pragmas = [f"foreign_keys={'ON' if enable_foreign_keys else 'OFF'}"]
     if enable_wal_mode:
-        pragmas += ["journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=0"]
+        level = "FULL" if synchronous == "full" else "NORMAL"
+        pragmas += ["journal_mode=WAL", f"synchronous={level}", "wal_autocheckpoint=0"]
     elif enable_wal_mode is not None:
-        pragmas += ["journal_mode=DELETE", "synchronous=FULL"]
+        level = "EXTRA" if synchronous == "full" else "FULL"
+        pragmas += ["journal_mode=DELETE", f"synchronous={level}"]
     return pragmas
 
 

@@ -1,6 +1,7 @@
 """The write-ahead log of a SQLite file: brings it to the disk, moves it into the file, and begins it anew.
 
-All of it may wait for the disk, so it is for native threads, one call at a time: nothing of gevent's is here.
+All of it may wait for the disk, so it is for native threads: nothing of gevent's is here. `checkpoint` may
+run beside `sync`; `restart` runs beside neither.
 Theory of operation: `checkpoint`.
 """
 
@@ -20,6 +21,7 @@ class WriteAheadLog:
     def __init__(self, file: str) -> None:
         self._writer = _connect(file)
         self._reader = _connect(file)
+        self._mover = _connect(file)
         self._path = f"{file}-wal"
         self._synced: int | None = None
         self._size_before = 0
@@ -50,7 +52,7 @@ class WriteAheadLog:
         self._leave()
         self._reader.execute("BEGIN")
         self._reader.execute("PRAGMA user_version").fetchall()
-        ((_busy, in_log, moved),) = self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        ((_busy, in_log, moved),) = self._mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         complete = bool(in_log == moved)
         if not complete:
             self._leave()
@@ -75,6 +77,7 @@ class WriteAheadLog:
     def close(self) -> None:
         """Let the file go."""
         self._reader.close()
+        self._mover.close()
         self._writer.close()
 
     def _leave(self) -> None:

@@ -1,5 +1,7 @@
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +223,63 @@ def test_commits_go_on_during_a_slow_checkpoint_and_wait_for_a_slow_restart(
     monkeypatch.undo()
     checkpointer.stop()
     assert rows(file) == 7
+
+
+def test_the_log_is_brought_to_the_disk_during_a_slow_checkpoint(
+    file: Path, sqlite: Engine, turn: BoundedSemaphore, at_work: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints: list[None] = []
+    syncs: list[None] = []
+    go_on = native_event()
+
+    def hold() -> None:
+        checkpoints.append(None)
+        go_on.wait(10)
+
+    checkpointer = quick(sqlite, turn)
+    checkpointer.start()
+    spy(monkeypatch, "checkpoint", hold)
+    at_work.commit(insert)
+    wait_until(lambda: bool(checkpoints))
+    fdatasync = os.fdatasync
+
+    def note(descriptor: int) -> None:
+        fdatasync(descriptor)
+        syncs.append(None)
+
+    monkeypatch.setattr(os, "fdatasync", note)
+    for _ in range(3):
+        before = len(syncs)
+        at_work.commit(insert)
+        wait_until(partial(lambda count: len(syncs) > count, before))
+    assert len(checkpoints) == 1
+    go_on.set()
+    checkpointer.stop()
+    assert rows(file) == 4
+
+
+def test_what_comes_during_a_checkpoint_is_moved_by_the_next(
+    file: Path, sqlite: Engine, turn: BoundedSemaphore, at_work: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving, go_on = native_event(), native_event()
+    checkpoint = WriteAheadLog.checkpoint
+
+    def move_and_hold(log: WriteAheadLog) -> bool:
+        complete = checkpoint(log)
+        moving.set()
+        go_on.wait(10)
+        return complete
+
+    checkpointer = quick(sqlite, turn)
+    checkpointer.start()
+    monkeypatch.setattr(WriteAheadLog, "checkpoint", move_and_hold)
+    at_work.commit(insert)
+    wait_until(moving.is_set)
+    at_work.commit(lambda tx: insert(tx, 50_000))
+    gevent.sleep(0.05)
+    go_on.set()
+    wait_until(lambda: file.stat().st_size > 50_000)
+    checkpointer.stop()
 
 
 def test_a_busy_committer_leaves_the_turn_to_the_checkpointer(

@@ -1,8 +1,10 @@
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
+from gevent.monkey import get_original
 from sqlalchemy import Engine, bindparam, event, insert, select, text, update
 
 from callengine.db.base import table_of
@@ -13,6 +15,7 @@ from callengine.errors import DatabaseError
 from callengine.events.types import Event, EventType
 from tests.fakes import rows
 from tests.fakes.clock import FakeClock
+from tests.fakes.sqlite_recorder import recording
 
 queues = table_of(Queue)
 agents = table_of(Agent)
@@ -287,9 +290,10 @@ def test_a_commit_that_fails_fails_every_waiter_and_publishes_nothing(
     assert numbers(engine) == [1]
 
 
+@pytest.mark.parametrize("in_thread", [False, True])
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_commit_that_sqlite_refuses_leaves_no_transaction_open(
-    committer: Committer, engine: Engine, published: list[Event]
+    engine: Engine, published: list[Event], in_thread: bool
 ) -> None:
 
     def refer_to_nobody(tx: Transaction) -> None:
@@ -297,6 +301,8 @@ def test_a_commit_that_sqlite_refuses_leaves_no_transaction_open(
         tx.change(update(queues).values(last_agent_id=9))
         deepen(tx)
 
+    committer = Committer(engine, publish=published.extend, commit_in_thread=in_thread)
+    committer.start()
     for _ in range(2):
         good = committer.submit(deepen)
         bad = committer.submit(refer_to_nobody)
@@ -309,6 +315,30 @@ def test_a_commit_that_sqlite_refuses_leaves_no_transaction_open(
     assert (depth(engine), published) == (0, [])
     assert committer.commit(deepen) == 7
     assert (depth(engine), numbers(engine)) == (1, [1])
+    committer.stop()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_while_a_commit_waits_for_the_disk_others_run_and_nobody_sees_it(
+    engine: Engine, published: list[Event], tmp_path: Path
+) -> None:
+    """A disk that takes its time: the sync of the log ends when this test says so."""
+    go_on = get_original("threading", "Event")()
+    with recording(tmp_path, before_sync=lambda: go_on.wait(10)):
+        full = make_engine(f"sqlite:{engine.url.database}", synchronous="full")
+        committer = Committer(full, publish=published.extend, commit_in_thread=True)
+        committer.start()
+        first = committer.submit(deepen)
+        gevent.sleep(0.02)
+        others = [committer.submit(deepen) for _ in range(3)]
+        for _ in range(5):
+            gevent.sleep(0.002)
+            assert (depth(engine), published, committer.depth) == (0, [], 3)
+        go_on.set()
+        assert [pending.get() for pending in (first, *others)] == [7, 7, 7, 7]
+        committer.stop()
+        full.dispose()
+    assert (depth(engine), numbers(engine)) == (4, [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from callengine.db.engine import WRITER, database_url, driver, in_memory, make_engine, reading
+from callengine.db.engine import WRITER, Synchronous, database_url, driver, in_memory, make_engine, reading
 from callengine.errors import DatabaseError
 
 
@@ -44,6 +44,18 @@ def test_sqlite_is_set_up_for_one_writer_and_many_readers(tmp_path: Path) -> Non
     found = {name: pragma(engine, name) for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert found == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1}
     assert (pragma(engine, "wal_autocheckpoint"), pragma(engine, "busy_timeout")) == (0, 1500)
+
+
+@pytest.mark.parametrize(
+    ("enable_wal_mode", "synchronous", "level"),
+    [(True, "normal", 1), (True, "full", 2), (False, "normal", 2), (False, "full", 3)],
+)
+def test_how_far_a_commit_waits_for_the_disk(
+    tmp_path: Path, enable_wal_mode: bool, synchronous: Synchronous, level: int
+) -> None:
+    url = f"sqlite:{tmp_path / 'a.db'}"
+    engine = make_engine(url, enable_wal_mode=enable_wal_mode, synchronous=synchronous)
+    assert pragma(engine, "synchronous") == level
 
 
 def test_wal_and_foreign_keys_can_be_off(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ def problem(variables: dict[str, str]) -> str:
             "database.enable_wal_mode = true: PostgreSQL has no use for it",
         ),
         (
+            {"DATABASE__SYNCHRONOUS": "full", "DATABASE__URL": "postgresql://h/d"},
+            'database.synchronous = "full": PostgreSQL has no use for it',
+        ),
+        (
             {"DATABASE__ENABLE_FOREIGN_KEYS": "true", "DATABASE__URL": "postgresql://h/d"},
             "database.enable_foreign_keys = true: PostgreSQL has no use for it",
         ),
