@@ -90,6 +90,7 @@ class Endpoint:
         )
         self._layer = TransactionLayer(
             send=self.send,
+            reaches=self._switch.reaches,
             timers=self.timers,
             queue=self._driver.queue,
             now=self.clock.monotonic,

@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from callengine.errors import CallCenterError
 from callengine.sip.flow import Flow
-from callengine.sip.matching import MergeKey, ServerKey
+from callengine.sip.matching import MergeKey, ServerKey, way_if_gone
 from callengine.sip.message import Request, Response, response_to
 from callengine.sip.state_machine import StateMachine, Surroundings
 from callengine.sip.transaction_states import INVITE_SERVER, NON_INVITE_SERVER, Action, Input, State
@@ -21,6 +21,7 @@ class ServerTransaction(StateMachine):
     """
 
     __slots__ = (
+        "_if_gone",
         "_pass_ack",
         "_to_tag",
         "is_cancelled",
@@ -56,6 +57,7 @@ class ServerTransaction(StateMachine):
         self.on_cancelled: Callable[[], None] | None = None
         self.on_unacknowledged: Callable[[], None] | None = None
         self._pass_ack = pass_ack
+        self._if_gone = way_if_gone(request.via, source) if flow.is_reliable else flow
         self._to_tag: str | None = None
         self._begin()
 
@@ -144,6 +146,12 @@ class ServerTransaction(StateMachine):
         self.answer(487)
         if self.on_cancelled is not None:
             self.on_cancelled()
+
+    def _give(self, wire: bytes) -> None:
+        """A response whose connection is gone goes over one that is opened to its request's sender."""
+        if self.flow.is_reliable and not self._around.reaches(self.flow):
+            self.flow = self._if_gone
+        super()._give(wire)
 
     def _send_trying(self) -> None:
         self.answer(100)

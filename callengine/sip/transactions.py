@@ -38,6 +38,7 @@ class TransactionLayer:
         self,
         *,
         send: Callable[[bytes, Flow], bool],
+        reaches: Callable[[Flow], bool] = lambda _flow: True,
         timers: Timers,
         queue: TimerQueue,
         now: Callable[[], float],
@@ -48,10 +49,10 @@ class TransactionLayer:
     ) -> None:
         """`on_request` gets each new request but ACK and CANCEL, `on_ack` each ACK of a 2xx.
 
-        `send` returns False for what cannot be sent at all.
+        `send` returns False for what cannot be sent at all, `reaches` for a connection that is not there.
         """
         self._counts = counts
-        self._around = Surroundings(send, timers, queue, now, counts)
+        self._around = Surroundings(send, timers, queue, now, counts, reaches)
         self._on_request = on_request
         self._on_ack = on_ack
         self._on_stray_response = on_stray_response

@@ -120,6 +120,31 @@ def test_a_connection_that_is_gone_is_opened_anew_within_a_dialog(make_endpoint:
     assert session.ended_by == "remote"
 
 
+def test_a_response_whose_connection_is_gone_goes_where_the_via_says(make_endpoint: MakeEndpoint) -> None:
+    one = make_endpoint("tcp")
+    taken: list[ServerTransaction] = []
+    one.on("MESSAGE", taken.append)
+    message = options(("Content-Length", "0"))
+    message.method = "MESSAGE"
+    message.headers.set("CSeq", "1 MESSAGE")
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        message.headers.insert_first("Via", f"SIP/2.0/TCP {HOST}:{port};branch=z9hG4bKgone;rport")
+        with socket.create_connection(one.local_address, timeout=5) as first:
+            first.sendall(message.serialise())
+            wait_until(lambda: bool(taken))
+        wait_until(lambda: not one.connection_count())
+        taken[0].answer(200)
+        with gevent.Timeout(5, AssertionError("the phone is not reached")):
+            second, _ = listener.accept()
+            answer = second.recv(4096)
+        second.close()
+    assert answer.startswith(b"SIP/2.0 200 OK")
+    assert b"branch=z9hG4bKgone" in answer
+
+
 def test_what_cannot_be_reached_fails_at_once(make_endpoint: MakeEndpoint) -> None:
     one = make_endpoint("tcp")
     with socket.socket() as nobody:
