@@ -14,6 +14,7 @@ from callengine import greenlets
 from callengine.clock import Clock
 from callengine.errors import CallCenterError, HungUp
 from callengine.sip.account import Account
+from callengine.sip.client_transaction import Unreachable
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
 from callengine.sip.incoming_session import IncomingSession
@@ -183,9 +184,13 @@ class Call:
         return [*in_time, (end, lambda: None)]
 
     def _hold(self, session: Session) -> None:
-        """Put the far end on hold (RFC 3264 8.4); if it refuses, the call goes on as it was."""
+        """Put the far end on hold (RFC 3264 8.4); unless it agrees the call goes on as it was."""
         session.wait(session.confirmed)
-        response = session.reinvite(self._conversation.offer(direction="sendonly"))
+        try:
+            response = session.reinvite(self._conversation.offer(direction="sendonly"))
+        except Unreachable as error:
+            self._tell(PhoneEvent.ERROR, message=f"hold: {error}")
+            return
         if response.status < 300:
             self._conversation.take_answer(response.body)
             self._tell(PhoneEvent.CALL_HELD, by="local")

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gevent import socket
 
 from callengine.media import tones, wav
+from callengine.sip.message import Request, parse, response_to
 from callengine.softphone.options import Presses
 from callengine.softphone.sound import load
+from tests.fakes.sip_peer import ANSWER
 from tests.fakes.softphones import HOST, Office
 
 
@@ -76,6 +79,27 @@ def test_hold_is_seen_by_both(office: Office) -> None:
     caller = office.caller(hold_after=0.1, hang_up_after=0.4)
     assert alice.wait_for("call_held")["by"] == "remote"
     assert caller.wait_for("call_held")["by"] == "local"
+    assert caller.exit_code() == 0
+
+
+def test_a_hold_that_reaches_nobody_leaves_the_call_as_it_was(office: Office) -> None:
+    with socket.socket() as listener:
+        listener.bind((HOST, office.port))
+        listener.listen()
+        caller = office.caller(transport="tcp", hold_after=0.3, hang_up_after=0.6)
+        connection, _ = listener.accept()
+        with connection:
+            invite = parse(connection.recv(65535))
+            assert isinstance(invite, Request)
+            contact = ("Contact", f"<sip:alice@{HOST}:{office.port};transport=tcp>")
+            kind = ("Content-Type", "application/sdp")
+            answer = response_to(invite, 200, to_tag="gone", headers=[contact, kind], body=ANSWER)
+            connection.sendall(answer.serialise())
+            assert connection.recv(65535).startswith(b"ACK ")
+    assert caller.wait_for("error")["message"].startswith("hold: ")
+    ended = caller.wait_for("call_terminated")
+    assert (ended["hung_up_by"], ended["cause"]) == ("local", "unconfirmed")
+    assert ended["seconds"] >= 0.6
     assert caller.exit_code() == 0
 
 
