@@ -208,7 +208,8 @@ class OutgoingSession(Session):
         if self._transaction is None:
             self._close(487, "Request Terminated", by="local", cause="cancelled")
         else:
-            self._transaction.cancel([("Reason", reason_header)] if reason_header else [])
+            way = self.endpoint.way(self._transaction.flow, self.target_uri)
+            self._transaction.cancel([("Reason", reason_header)] if reason_header else [], flow=way)
         return True
 
     def _leave(self, reason: str | None, timeout: float, attempts: int) -> None:

@@ -145,6 +145,37 @@ def test_a_response_whose_connection_is_gone_goes_where_the_via_says(make_endpoi
     assert b"branch=z9hG4bKgone" in answer
 
 
+def test_a_cancel_whose_connection_is_gone_goes_where_the_contact_says(make_endpoint: MakeEndpoint) -> None:
+    one, phone = make_endpoint("tcp"), make_endpoint("tcp")
+    rung: list[IncomingSession] = []
+
+    def ring(transaction: ServerTransaction) -> None:
+        rung.append(IncomingSession(transaction, phone, contact=phone.contact("b")))
+        rung[0].ring()
+
+    phone.on("INVITE", ring)
+    phone.request(options(), listening(one, "tcp"))
+    (connection,) = one._switch._tcp._connections.values()  # type: ignore[union-attr]
+    session = OutgoingSession(
+        one,
+        target_uri=phone.contact("b"),
+        flow=connection.flow,
+        from_="<sip:a@x>",
+        to="<sip:b@x>",
+        contact=one.contact("a"),
+        body=OFFER,
+    )
+    session.send()
+    wait_until(lambda: bool(session.provisional))
+    connection._break_off()
+    wait_until(lambda: not one.connection_count())
+    assert session.cancel()
+    assert rung[0].ended.wait(5)
+    assert rung[0].end_cause == "cancelled"
+    assert session.final.wait(5)
+    assert session.refused == (487, "Request Terminated")
+
+
 def test_what_cannot_be_reached_fails_at_once(make_endpoint: MakeEndpoint) -> None:
     one = make_endpoint("tcp")
     with socket.socket() as nobody:
