@@ -206,7 +206,7 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         clearing=clearing,
         listen_for_offers=legs.listen_for_offers,
         go_on=inbound.go_on,
-        ask_if_silent=Refreshing(legs=legs, media=base.media).watch,
+        look_after=Refreshing(legs=legs, media=base.media).watch,
     )
     return inbound, clearing, recovery
 

@@ -65,7 +65,7 @@ def take_source(request: Request, source: Flow) -> Flow:
 
 
 def way_if_gone(via: Via, source: Flow) -> Flow:
-    """Where the response to a request from `source` goes if that was a connection which is gone (RFC 3261 18.2.2).
+    """Where the response to a request from `source` goes if that connection is gone (RFC 3261 18.2.2).
 
     Its sender may listen at the port of its topmost Via, `via`; the address is the one that it really has.
     """

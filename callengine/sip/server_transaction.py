@@ -44,8 +44,13 @@ class ServerTransaction(StateMachine):
         key: ServerKey,
         on_terminated: Callable[[ServerTransaction], None],
         pass_ack: Callable[[Request, Flow], None],
+        answered: Response | None = None,
     ) -> None:
-        """`source` is where the request came from, `flow` where its responses go (RFC 3261 18.2.2)."""
+        """`source` is where the request came from, `flow` where its responses go (RFC 3261 18.2.2).
+
+        `answered` is the 2xx that an earlier process has given an INVITE, or was about to: nothing is sent,
+        and the machine begins where that answer would have taken it.
+        """
         super().__init__(around, flow, on_terminated)
         self.request = request
         """What was asked; once it is answered, only its method and URI."""
@@ -59,7 +64,18 @@ class ServerTransaction(StateMachine):
         self._pass_ack = pass_ack
         self._if_gone = way_if_gone(request.via, source) if flow.is_reliable else flow
         self._to_tag: str | None = None
-        self._begin()
+        if answered is None:
+            self._begin()
+        else:
+            self._take_up(answered)
+
+    def _take_up(self, answered: Response) -> None:
+        self.last_status = answered.status
+        self._to_tag = answered.to.tag
+        self._wire = answered.serialise()
+        self.state = State.ACCEPTED
+        self._do(Action.START_L)
+        self._slim()
 
     @property
     def to_tag(self) -> str:

@@ -25,7 +25,6 @@ from callengine.sip.dialog_end import DialogEnd
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
 from callengine.sip.goodbye import say_bye, send_bye
-from callengine.sip.matching import MergeKey
 from callengine.sip.message import Request, Response
 from callengine.sip.next_hop import way_back, way_on
 from callengine.sip.server_transaction import ServerTransaction
@@ -57,7 +56,6 @@ class Session(DialogEnd):
         """Called likewise when a re-INVITE has changed flow, target or bodies, before it is answered."""
         self._acceptances: dict[int, Acceptance] = {}
         self._acks: dict[int, tuple[bytes, Flow]] = {}
-        self._answered_before: MergeKey | None = None
         self._is_leaving = False
         self._is_inviting = False
 
@@ -65,6 +63,17 @@ class Session(DialogEnd):
         """Have the endpoint bring what comes for this dialog, and take it."""
         self.endpoint.adopt(self._key(), self)
         self._begin_dialog()
+
+    def resume(self, facts: DialogFacts, *, local_body: bytes, remote_body: bytes) -> None:
+        """Go on with a confirmed dialog of an earlier process.
+
+        Our CSeq jumps by a block, since the stored number may be older than the latest that was used.
+        """
+        self.dialog = Dialog.from_facts(facts)
+        self.dialog.raise_cseq()
+        self.local_body, self.remote_body = local_body, remote_body
+        self.confirmed.set()
+        self.begin()
 
     # Ending
 
@@ -97,19 +106,7 @@ class Session(DialogEnd):
         finally:
             self._end("local", "bye" if is_confirmed else "unconfirmed")
 
-    def expect_again(self, cseq: int) -> None:
-        """Answer the INVITE with this number once more if it is repeated: its 200 may have been lost."""
-        dialog = self._established()
-        self._answered_before = (dialog.call_id, dialog.remote_tag or None, cseq, "INVITE")
-        self.endpoint.expect_again(self._answered_before, self._answer_again)
-
-    def _answer_again(self, transaction: ServerTransaction) -> None:
-        transaction.to_tag = self._established().local_tag
-        self._accept(transaction, self.local_body)
-
     def _release(self) -> None:
-        if self._answered_before is not None:
-            self.endpoint.expect_no_more(self._answered_before)
         for acceptance in self._acceptances.values():
             acceptance.stop()
         self._acceptances.clear()
@@ -276,13 +273,9 @@ def restore(
 ) -> Session:
     """Take up a confirmed session from stored facts alone; nothing is sent.
 
-    Our CSeq jumps by a block, since the stored number may be older than the latest that was used. It can send
-    BYE and re-INVITE, and answers both. `flow` is the way as it was stored, the bodies the last SDP each way.
+    It can send BYE and re-INVITE, and answers both. `flow` is the way as it was stored, the bodies the last
+    SDP each way.
     """
     session = Session(endpoint, flow, contact=contact)
-    session.dialog = Dialog.from_facts(facts)
-    session.dialog.raise_cseq()
-    session.local_body, session.remote_body = local_body, remote_body
-    session.confirmed.set()
-    session.begin()
+    session.resume(facts, local_body=local_body, remote_body=remote_body)
     return session

@@ -93,6 +93,13 @@ class TransactionLayer:
         )
         return transaction
 
+    def take_up_answered(self, invite: Request, source: Flow, answer: Response) -> ServerTransaction:
+        """An INVITE that an earlier process has given this 2xx, or was about to; nothing is sent."""
+        key = server_key(invite, invite.via, method="INVITE")
+        transaction = self._serve(invite, source, key, answer)
+        self._note_copies(transaction, merge_key(invite))
+        return transaction
+
     def receive(self, message: Request | Response, flow: Flow) -> None:
         """Take a message that came over `flow`."""
         if isinstance(message, Response):
@@ -149,9 +156,12 @@ class TransactionLayer:
         if is_copy:
             transaction.answer(482)
             return
+        self._note_copies(transaction, copies)
+        self._on_request(transaction)
+
+    def _note_copies(self, transaction: ServerTransaction, copies: MergeKey) -> None:
         transaction.merge_key = copies
         self._merged[copies] = transaction
-        self._on_request(transaction)
 
     def _take_cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None) -> None:
         if invite is None:
@@ -161,7 +171,9 @@ class TransactionLayer:
         transaction.answer(200)
         invite.cancel()
 
-    def _serve(self, request: Request, source: Flow, key: ServerKey) -> ServerTransaction:
+    def _serve(
+        self, request: Request, source: Flow, key: ServerKey, answered: Response | None = None
+    ) -> ServerTransaction:
         flow = take_source(request, source)
         kind = InviteServerTransaction if request.method == "INVITE" else OtherServerTransaction
         transaction = self._servers[key] = kind(
@@ -172,6 +184,7 @@ class TransactionLayer:
             key=key,
             on_terminated=self._forget_server,
             pass_ack=self._on_ack,
+            answered=answered,
         )
         return transaction
 

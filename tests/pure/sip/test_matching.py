@@ -2,8 +2,6 @@
 
 import pytest
 
-import pytest
-
 from callengine.sip.flow import Flow
 from callengine.sip.headers import Headers
 from callengine.sip.matching import merge_key, server_key, take_source, way_if_gone
