@@ -124,7 +124,15 @@ def _session_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Ses
         return revive_outgoing(endpoint, facts, contact=contact, body=local)
     if _may_lack_its_answer(row, endpoint):
         return revive_incoming(endpoint, facts, contact=contact, local_body=local, remote_body=remote)
-    return restore(endpoint, facts.dialog, facts.flow, contact=contact, local_body=local, remote_body=remote)
+    return restore(
+        endpoint,
+        facts.dialog,
+        facts.flow,
+        contact=contact,
+        local_body=local,
+        remote_body=remote,
+        listens_at=facts.request_uri if row["direction"] == LegDirection.OUTGOING else None,
+    )
 
 
 def _may_lack_its_answer(row: Mapping[str, Any], endpoint: Endpoint) -> bool:

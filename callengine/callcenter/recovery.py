@@ -86,11 +86,11 @@ class Recovery:
         roster: Roster,
         queues: Queues,
         clearing: Clearing,
-        listen_for_offers: Callable[[Leg], None],
+        take_up_leg: Callable[[Leg], None],
         go_on: Callable[[Call], None],
         look_after: LookAfter,
     ) -> None:
-        """`listen_for_offers` lets a phone change its session; `go_on` gives a call the rest of its story.
+        """`take_up_leg` lets a phone change its session; `go_on` gives a call the rest of its story.
 
         `look_after` is told each leg whose phone has answered, since that may not have waited for us.
         """
@@ -103,7 +103,7 @@ class Recovery:
         self._roster = roster
         self._queues = queues
         self._clearing = clearing
-        self._listen_for_offers = listen_for_offers
+        self._take_up_leg = take_up_leg
         self._go_on = go_on
         self._look_after = look_after
         self._leftovers = Leftovers()
@@ -173,8 +173,7 @@ class Recovery:
 
     def _leg_of(self, row: Row) -> Leg:
         leg = leg_of(row, self._endpoint, self._contact(row["transport"]))
-        if leg.agreement is not None:
-            self._listen_for_offers(leg)
+        self._take_up_leg(leg)
         return leg
 
     def _call_of(self, row: Row, taken: Mapping[str, Leg]) -> Call | None:

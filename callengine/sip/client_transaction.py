@@ -84,8 +84,13 @@ class ClientTransaction(StateMachine):
         """Whether no final response has come yet."""
         return self.state in (State.CALLING, State.TRYING, State.PROCEEDING)
 
-    def receive(self, response: Response) -> None:
-        """Take a response that belongs to this request."""
+    def receive(self, response: Response, source: Flow) -> None:
+        """Take a response that belongs to this request, and came from `source`.
+
+        If the request's connection is gone, that is another one, and the way to the sender from now on.
+        """
+        if source.is_reliable and not self._around.reaches(self.flow):
+            self.flow = source
         self._last_response = response
         status = response.status
         if status < 200:

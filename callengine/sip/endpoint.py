@@ -202,6 +202,10 @@ class Endpoint:
         """Give bytes to the network, without waiting; False when they cannot go there at all."""
         return self._switch.send(wire, flow)
 
+    def reaches(self, flow: Flow) -> bool:
+        """Whether a message can go there now without anything being set up first."""
+        return self._switch.reaches(flow)
+
     def way(self, flow: Flow, uri: str | Uri) -> Flow:
         """`flow`, or if it was a connection that is gone the way to `uri`, which says where to connect."""
         return self._switch.way(flow, uri)

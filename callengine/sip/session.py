@@ -52,6 +52,11 @@ class Session(DialogEnd):
         """The SDP that they gave last."""
         self.on_offer: OnOffer | None = None
         """Called in the dialog's greenlet, may wait. Unless set, only a repeated offer is answered again."""
+        self.listens_at: str | None = None
+        """The URI that we have called, if we did: where a lost connection is opened anew. The Contact of an
+        answer over TCP may name the port of that connection, where nobody listens (baresip's does)."""
+        self.find_way: Callable[[], Flow | None] | None = None
+        """Asked for their present way, such as that of their registration, when their connection is gone."""
         self.on_change: Callable[[], None] | None = None
         """Called likewise when a re-INVITE has changed flow, target or bodies, before it is answered."""
         self._acceptances: dict[int, Acceptance] = {}
@@ -153,9 +158,18 @@ class Session(DialogEnd):
         return cast(Response, outcome.get())
 
     def _way(self) -> Flow:
-        """The way of our next request: a connection that is gone is opened anew to where the target says."""
-        self.flow = self.endpoint.way(self.flow, self._established().next_hop)
+        """The way of our next request: a connection that is gone is opened anew to where they listen."""
+        self.flow = self._present_way(self.flow)
         return self.flow
+
+    def _present_way(self, flow: Flow) -> Flow:
+        if self.endpoint.reaches(flow):
+            return flow
+        found = self.find_way() if self.find_way is not None else None
+        dialog = self.dialog
+        if self.listens_at is not None and (dialog is None or not dialog.facts().route_set):
+            return self.endpoint.way(found or flow, self.listens_at)
+        return self.endpoint.way(found or flow, self._established().next_hop)
 
     def _describe(self, body: bytes) -> HeaderLines:
         """The headers that go with an INVITE of ours, or with the 2xx to one of theirs."""
@@ -270,12 +284,14 @@ def restore(
     contact: str,
     local_body: bytes = b"",
     remote_body: bytes = b"",
+    listens_at: str | None = None,
 ) -> Session:
     """Take up a confirmed session from stored facts alone; nothing is sent.
 
     It can send BYE and re-INVITE, and answers both. `flow` is the way as it was stored, the bodies the last
-    SDP each way.
+    SDP each way, `listens_at` the URI that we have called, if we did.
     """
     session = Session(endpoint, flow, contact=contact)
+    session.listens_at = listens_at
     session.resume(facts, local_body=local_body, remote_body=remote_body)
     return session

@@ -126,7 +126,7 @@ class TransactionLayer:
         key = (response.via.branch or "", response.cseq.method)
         transaction = self._clients.get(key) if is_for_us else None
         if transaction is not None:
-            transaction.receive(response)
+            transaction.receive(response, flow)
         else:
             self._counts.stray_responses += 1
             self._on_stray_response(response, flow)
