@@ -47,22 +47,27 @@ class Refreshing:
 
     def _see_to(self, call: Call, leg: Leg, is_reopened: bool) -> None:
         has_spoken = self._has_spoken(leg)
-        is_in_question = has_spoken or is_reopened
+        is_in_question, pause = has_spoken or is_reopened, self._listen_seconds
         if isinstance(leg.session, AnsweredSession) and not has_spoken:
             self._give_again(leg, leg.session)
-            is_in_question = is_reopened or not leg.session.is_heard
+            is_in_question, pause = is_reopened or not leg.session.is_heard, 0.0
         if is_in_question:
-            self._ask_if_silent(call, leg)
+            self._ask_if_silent(call, leg, pause)
 
     def _give_again(self, leg: Leg, session: AnsweredSession) -> None:
-        """Repeat the 200 until the phone shows that it has it, or that has been tried for long enough."""
-        session.repeat_answer()
+        """Repeat the 200 until the phone shows that it has it, or that has been tried for long enough.
+
+        At first we listen: who has it may be about to repeat a BYE, which SIPp forgets over a repeated 200.
+        """
+        is_clear = greenlets.wait_for_any(session.settled, session.ended, timeout=self._listen_seconds)
+        if not is_clear and not self._has_spoken(leg):
+            session.repeat_answer()
         while not greenlets.wait_for_any(session.settled, session.ended, timeout=_LOOK_SECONDS):
             if self._has_spoken(leg):
                 session.note_heard()
 
-    def _ask_if_silent(self, call: Call, leg: Leg) -> None:
-        pause = self._listen_seconds
+    def _ask_if_silent(self, call: Call, leg: Leg, pause: float) -> None:
+        """Ask it after `pause` seconds, unless it speaks by then; and again if it cannot be reached."""
         for _ in range(_ATTEMPTS):
             if greenlets.wait_for_any(leg.session.ended, timeout=pause) or self._speaks(leg):
                 return

@@ -15,8 +15,8 @@ from callengine.sip.session import Session
 class AnsweredSession(Session):
     """A confirmed session whose other end may never have had our 200.
 
-    Nothing is sent by itself. The CANCEL of the INVITE is answered with 200 and changes nothing (RFC 3261
-    9.2): whoever sends it gets the answer of `repeat_answer`, and hangs up.
+    Nothing is sent by itself. If the INVITE comes again, or its CANCEL, which is answered with 200 and
+    changes nothing (RFC 3261 9.2), the other end lacks our answer and gets it, as by `repeat_answer`.
     """
 
     def __init__(self, endpoint: Endpoint, flow: Flow, *, contact: str) -> None:
@@ -38,15 +38,17 @@ class AnsweredSession(Session):
             invite, 200, to_tag=tag, headers=self._describe(self.local_body), body=self.local_body
         )
         self._answered = self.endpoint.take_up_answered(invite, source, answer)
+        self._answered.on_asked_again = self.repeat_answer
         self._invite_cseq = invite.cseq.number
 
     def repeat_answer(self) -> None:
         """Send the 200 now and again until its ACK comes, for 64*T1 at most (RFC 3261 13.3.1.4); never waits.
 
         Any request within the dialog ends that too: who sends it has the 200. If nothing comes, `settled` is
-        set all the same.
+        set all the same. Nothing happens if it is done already.
         """
-        if self._answered is None or self.settled.is_set() or self.ended.is_set():
+        is_over = self.settled.is_set() or self.ended.is_set()
+        if self._answered is None or is_over or self._invite_cseq in self._acceptances:
             return
         self._answered.repeat_acceptance()
         self._acceptances[self._invite_cseq] = self.endpoint.repeat_until_ack(

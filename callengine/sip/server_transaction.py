@@ -28,6 +28,7 @@ class ServerTransaction(StateMachine):
         "key",
         "last_status",
         "merge_key",
+        "on_asked_again",
         "on_cancelled",
         "on_unacknowledged",
         "request",
@@ -61,6 +62,8 @@ class ServerTransaction(StateMachine):
         self.is_cancelled = False
         self.on_cancelled: Callable[[], None] | None = None
         self.on_unacknowledged: Callable[[], None] | None = None
+        self.on_asked_again: Callable[[], None] | None = None
+        """Told when the request is repeated, or cancelled although it is answered: that has not arrived."""
         self._pass_ack = pass_ack
         self._if_gone = way_if_gone(request.via, source) if flow.is_reliable else flow
         self._to_tag: str | None = None
@@ -149,6 +152,7 @@ class ServerTransaction(StateMachine):
         """Take a repetition of the request, or the ACK of our answer."""
         if request.method != "ACK":
             self._feed(Input.REQUEST)
+            self._tell_asked_again()
         elif self.state is State.ACCEPTED:
             self._pass_ack(request, self.source)
         else:
@@ -157,6 +161,7 @@ class ServerTransaction(StateMachine):
     def cancel(self) -> None:
         """The sender takes its INVITE back: 487, unless it is answered already (RFC 3261 9.2)."""
         if self.is_answered or self.is_cancelled:
+            self._tell_asked_again()
             return
         self.is_cancelled = True
         self.answer(487)
@@ -168,6 +173,10 @@ class ServerTransaction(StateMachine):
         if self.flow.is_reliable and not self._around.reaches(self.flow):
             self.flow = self._if_gone
         super()._give(wire)
+
+    def _tell_asked_again(self) -> None:
+        if self.on_asked_again is not None:
+            self.on_asked_again()
 
     def _send_trying(self) -> None:
         self.answer(100)

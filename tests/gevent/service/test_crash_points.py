@@ -193,7 +193,7 @@ def test_a_caller_who_never_had_its_200_gets_it_until_it_acknowledges(
     ghost: tuple[Desk, RawSip, str],
 ) -> None:
     desk, phone, invite = ghost
-    answers = [phone.receive() for _ in range(3)]
+    answers = [phone.receive(15) for _ in range(3)]
     assert [status_of(answer) for answer in answers] == [200] * 3
     assert len(set(answers)) == 1
     (answer,) = set(answers)
@@ -210,7 +210,7 @@ def test_a_caller_who_never_had_its_200_gets_it_until_it_acknowledges(
 def test_a_caller_who_gives_up_without_its_200_gets_it_and_hangs_up(ghost: tuple[Desk, RawSip, str]) -> None:
     desk, phone, invite = ghost
     phone.send(cancel_of(invite))
-    heard = [phone.receive() for _ in range(3)]
+    heard = [phone.receive(15) for _ in range(3)]
     assert [status_of(each) for each in heard] == [200] * 3
     of_cancel = [each for each in heard if each and header(each, "CSeq") == "1 CANCEL"]
     of_invite = [each for each in heard if each and header(each, "CSeq") == "1 INVITE"]
