@@ -192,7 +192,13 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         sip_port=base.settings.sip.port,
         media_host=base.settings.sip.advertised_host,
     )
-    legs = Legs(endpoint=base.endpoint, media=base.media, addresses=addresses, committer=base.committer)
+    legs = Legs(
+        endpoint=base.endpoint,
+        media=base.media,
+        addresses=addresses,
+        committer=base.committer,
+        find_way=people.presence.flow_of,
+    )
     clearing = Clearing(
         live=people.live,
         queues=people.queues,
@@ -220,9 +226,9 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         media=base.media,
         debts=debts,
         clearing=clearing,
-        listen_for_offers=legs.listen_for_offers,
+        take_up_leg=legs.take_up,
         go_on=inbound.go_on,
-        ask_if_silent=Refreshing(legs=legs, media=base.media).watch,
+        look_after=Refreshing(legs=legs, media=base.media).watch,
     )
     return inbound, clearing, debts, recovery
 

@@ -137,9 +137,27 @@ def _session_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Ses
     facts, local, remote = _facts_of(row), _body(row["local_sdp"]), _body(row["remote_sdp"])
     if not row["remote_tag"]:
         return revive_outgoing(endpoint, facts, contact=contact, body=local)
-    if row["direction"] == LegDirection.INCOMING and row["state"] == LegState.CONNECTED:
+    if _may_lack_its_answer(row, endpoint):
         return revive_incoming(endpoint, facts, contact=contact, local_body=local, remote_body=remote)
-    return restore(endpoint, facts.dialog, facts.flow, contact=contact, local_body=local, remote_body=remote)
+    return restore(
+        endpoint,
+        facts.dialog,
+        facts.flow,
+        contact=contact,
+        local_body=local,
+        remote_body=remote,
+        listens_at=facts.request_uri if row["direction"] == LegDirection.OUTGOING else None,
+    )
+
+
+def _may_lack_its_answer(row: Mapping[str, Any], endpoint: Endpoint) -> bool:
+    """Whether the caller's phone may still wait for our 200: for 64*T1, unless it has changed the session."""
+    return (
+        row["direction"] == LegDirection.INCOMING
+        and row["state"] == LegState.CONNECTED
+        and row["remote_cseq"] in (None, row["invite_cseq"])
+        and endpoint.clock.now() - row["answered_at"] < endpoint.timers.transaction_timeout
+    )
 
 
 def _facts_of(row: Mapping[str, Any]) -> LegFacts:

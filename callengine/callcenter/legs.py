@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from secrets import randbits
 
@@ -20,6 +20,7 @@ from callengine.sdp.negotiation import PCMA, PCMU, Agreement, make_answer, make_
 from callengine.sdp.session import SessionDescription
 from callengine.sip.bindings import Binding
 from callengine.sip.endpoint import Endpoint
+from callengine.sip.flow import Flow
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
 from callengine.sip.server_transaction import ServerTransaction
@@ -30,6 +31,8 @@ CODECS = (PCMU.name, PCMA.name)
 
 SDP = "application/sdp"
 
+FindWay = Callable[[int | None], Flow | None]
+
 _ANY_PORT = 1
 """Stands in an answer until the media side has said which port it is, so that one call to it is enough."""
 
@@ -38,8 +41,16 @@ class Legs:
     """Makes the legs of this node."""
 
     def __init__(
-        self, *, endpoint: Endpoint, media: MediaEngine, addresses: Addresses, committer: Committer
+        self,
+        *,
+        endpoint: Endpoint,
+        media: MediaEngine,
+        addresses: Addresses,
+        committer: Committer,
+        find_way: FindWay,
     ) -> None:
+        """`find_way` gives the present way to the phone of a binding, None if that is gone."""
+        self._find_way = find_way
         self._endpoint = endpoint
         self._media = media
         self._addresses = addresses
@@ -98,6 +109,7 @@ class Legs:
             body=offer.serialise(),
         )
         session.prepare()
+        session.find_way = partial(self._find_way, binding.id)
         return Leg(leg_id, LegRole.AGENT, session, port, offer, binding_id=binding.id)
 
     def read_answer(self, leg: Leg) -> None:
@@ -127,6 +139,13 @@ class Legs:
             self._media.close(*(leg.id for leg in unused))
         except MediaError as error:
             logger.warning("the media of {} legs could not be closed: {}", len(unused), error)
+
+    def take_up(self, leg: Leg) -> None:
+        """Go on with a leg of an earlier process."""
+        if leg.binding_id is not None:
+            leg.session.find_way = partial(self._find_way, leg.binding_id)
+        if leg.agreement is not None:
+            self.listen_for_offers(leg)
 
     def listen_for_offers(self, leg: Leg) -> None:
         """From now on the phone may change the session by a re-INVITE (RFC 3261 14)."""

@@ -69,6 +69,11 @@ class Presence:
         now = self._clock.now()
         return [binding for binding in self._bindings.get(name, ()) if binding.expires_at > now]
 
+    def flow_of(self, binding_id: int | None) -> Flow | None:
+        """The way to the phone of that binding as it has registered last; None if it is gone."""
+        everybody = (binding for bindings in self._bindings.values() for binding in bindings)
+        return next((binding.flow for binding in everybody if binding.id == binding_id), None)
+
     def bindings(self, user: str) -> Sequence[Binding]:
         """For the registrar: all bindings of a user; raises `AgentNotFound`."""
         if user not in self._bindings:

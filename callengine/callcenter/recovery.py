@@ -4,8 +4,8 @@ A start has two steps, since what phones send must find its dialogs, and nothing
 makes every call and leg again from its rows, before SIP is received. `go_on` then gives each call the rest of
 its story: a caller who waits stands in line again, phones that rang ring on or have answered meanwhile, who
 talks goes on talking. A BYE or CANCEL that was due is sent. Media legs that are gone, because that process
-died too or the database is a copy, are opened again on their ports; a phone that is silent then is asked
-whether it still has the call. A call whose ports are taken is ended.
+died too or the database is a copy, are opened again on their ports. A phone that does not speak any more is
+asked whether it still has the call. A call whose ports are taken is ended.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from loguru import logger
 from sqlalchemy import Engine
@@ -47,6 +47,12 @@ _CLOCK_TOLERANCE = 1.0
 _FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
 
 
+class LookAfter(Protocol):
+    """See `Refreshing.watch`."""
+
+    def __call__(self, call: Call, leg: Leg, *, is_reopened: bool) -> None: ...
+
+
 @dataclass(frozen=True)
 class Leftovers:
     """All that an earlier run has left."""
@@ -69,13 +75,13 @@ class Recovery:
         media: MediaEngine,
         debts: Debts,
         clearing: Clearing,
-        listen_for_offers: Callable[[Leg], None],
+        take_up_leg: Callable[[Leg], None],
         go_on: Callable[[Call], None],
-        ask_if_silent: Callable[[Call, Leg], None],
+        look_after: LookAfter,
     ) -> None:
-        """`listen_for_offers` lets a phone change its session; `go_on` gives a call the rest of its story.
+        """`take_up_leg` lets a phone change its session; `go_on` gives a call the rest of its story.
 
-        `ask_if_silent` is told the legs whose phones may not have waited for us.
+        `look_after` is told each leg whose phone has answered, since that may not have waited for us.
         """
         self._owner = owner
         self._engine = engine
@@ -84,9 +90,9 @@ class Recovery:
         self._media = media
         self._debts = debts
         self._clearing = clearing
-        self._listen_for_offers = listen_for_offers
+        self._take_up_leg = take_up_leg
         self._go_on = go_on
-        self._ask_if_silent = ask_if_silent
+        self._look_after = look_after
         self._leftovers = Leftovers()
 
     @property
@@ -122,9 +128,9 @@ class Recovery:
             if self._open_again(call, missing):
                 self._go_on(call)
                 count += 1
-                for leg in missing:
+                for leg in _legs_of(call):
                     if leg.agreement is not None:
-                        self._ask_if_silent(call, leg)
+                        self._look_after(call, leg, is_reopened=leg in missing)
             else:
                 self._clearing.end_in_background(call, _WITHOUT_MEDIA)
         return count
@@ -175,8 +181,8 @@ class Recovery:
 
     def _leg_of(self, row: Row) -> Leg | None:
         leg = self._debts.leg_of(row)
-        if leg is not None and leg.agreement is not None:
-            self._listen_for_offers(leg)
+        if leg is not None:
+            self._take_up_leg(leg)
         return leg
 
     def _call_of(self, row: Row, taken: Mapping[str, Leg]) -> Call | None:

@@ -84,8 +84,13 @@ class ClientTransaction(StateMachine):
         """Whether no final response has come yet."""
         return self.state in (State.CALLING, State.TRYING, State.PROCEEDING)
 
-    def receive(self, response: Response) -> None:
-        """Take a response that belongs to this request."""
+    def receive(self, response: Response, source: Flow) -> None:
+        """Take a response that belongs to this request, and came from `source`.
+
+        If the request's connection is gone, that is another one, and the way to the sender from now on.
+        """
+        if source.is_reliable and not self._around.reaches(self.flow):
+            self.flow = source
         self._last_response = response
         status = response.status
         if status < 200:
@@ -96,14 +101,15 @@ class ClientTransaction(StateMachine):
             self._slim()
         self._last_response = None
 
-    def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def cancel(self, headers: Iterable[tuple[str, str]] = (), *, flow: Flow | None = None) -> None:
         """Take an INVITE back: CANCEL, as soon as a provisional response has come (RFC 3261 9.1).
 
-        Nothing happens when the final response is there already. Whatever the other end does, the transaction
-        ends within 64*T1 of the CANCEL.
+        `flow` is the way to the same end if the INVITE's own is gone. Nothing happens when the final response
+        is there already. Whatever the other end does, the transaction ends within 64*T1 of the CANCEL.
         """
         if self.is_pending and self._cancel_headers is None and self.request.method == "INVITE":
             self._cancel_headers = tuple(headers)
+            self.flow = flow or self.flow
             self._send_due_cancel()
 
     def note_lost(self) -> None:

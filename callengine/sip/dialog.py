@@ -160,8 +160,8 @@ class Dialog:
         lines = [("Max-Forwards", "70")]
         lines += [("Route", route) for route in routes]
         lines += [
-            ("From", _tagged(facts.local_uri, facts.local_tag)),
-            ("To", _tagged(facts.remote_uri, facts.remote_tag)),
+            ("From", tagged(facts.local_uri, facts.local_tag)),
+            ("To", tagged(facts.remote_uri, facts.remote_tag)),
             ("Call-ID", facts.call_id),
             ("CSeq", f"{cseq} {method}"),
         ]
@@ -209,7 +209,8 @@ def _contact_or(response: Response, default: str) -> str:
         return default
 
 
-def _tagged(value: str, tag: str) -> str:
+def tagged(value: str, tag: str) -> str:
+    """The header value with that tag, unless it is empty."""
     return f"{value};tag={tag}" if tag else value
 
 

@@ -31,7 +31,6 @@ from callengine.sip.counts import SipCounts
 from callengine.sip.flow import Flow
 from callengine.sip.grammar import format_host
 from callengine.sip.identifiers import new_branch
-from callengine.sip.matching import MergeKey
 from callengine.sip.message import Request, Response, is_keepalive, parse
 from callengine.sip.next_hop import over
 from callengine.sip.reception import DialogKey, DialogOwner, Handler, Reception
@@ -90,6 +89,7 @@ class Endpoint:
         )
         self._layer = TransactionLayer(
             send=self.send,
+            reaches=self._switch.reaches,
             timers=self.timers,
             queue=self._driver.queue,
             now=self.clock.monotonic,
@@ -202,6 +202,10 @@ class Endpoint:
         """Give bytes to the network, without waiting; False when they cannot go there at all."""
         return self._switch.send(wire, flow)
 
+    def reaches(self, flow: Flow) -> bool:
+        """Whether a message can go there now without anything being set up first."""
+        return self._switch.reaches(flow)
+
     def way(self, flow: Flow, uri: str | Uri) -> Flow:
         """`flow`, or if it was a connection that is gone the way to `uri`, which says where to connect."""
         return self._switch.way(flow, uri)
@@ -285,6 +289,13 @@ class Endpoint:
         self.send_request(request, flow, on_response=take, on_failure=outcome.set_exception)
         return cast(Response, outcome.get())
 
+    def take_up_answered(self, invite: Request, source: Flow, answer: Response) -> ServerTransaction:
+        """Take up an INVITE that an earlier process has given a 2xx, or was about to: nothing is sent.
+
+        Its CANCEL is answered from now on, and its repetition is not taken for a new call.
+        """
+        return self._layer.take_up_answered(invite, source, answer)
+
     def repeat_until_ack(
         self, transaction: ServerTransaction, *, cseq: int, on_unacknowledged: Callable[[], None]
     ) -> Acceptance:
@@ -331,14 +342,6 @@ class Endpoint:
     def forget(self, key: DialogKey) -> None:
         """The dialog is over: 481 from now on."""
         self._reception.forget(key)
-
-    def expect_again(self, key: MergeKey, take: Callable[[ServerTransaction], None]) -> None:
-        """Have `take`, which must not wait, called once if an INVITE of an earlier process is repeated."""
-        self._reception.expect_again(key, take)
-
-    def expect_no_more(self, key: MergeKey) -> None:
-        """Undo `expect_again`."""
-        self._reception.expect_no_more(key)
 
     def answer_options(self, transaction: ServerTransaction) -> None:
         """Tell what we are able to do (RFC 3261 11.2)."""

@@ -31,11 +31,13 @@ def say_bye(
 ) -> bool:
     """Send BYE until there is a final response, or `ended` is set because theirs came; False if neither.
 
-    Each of the `attempts` is a transaction of its own, given up after `timeout` seconds. A 500 may mean that
-    our CSeq is lower than one that they have seen, so it is raised by a block, once.
+    Each of the `attempts` is a transaction of its own, given up after `timeout` seconds; one that cannot be
+    sent takes as long, since a phone whose connection is gone comes back when it registers again. A 500 may
+    mean that our CSeq is lower than one that they have seen, so it is raised by a block, once.
     """
     may_raise_cseq = True
     while attempts > 0:
+        begun_at = endpoint.clock.monotonic()
         status = _try_bye(endpoint, _bye(endpoint, dialog, reason), way(), ended, timeout)
         if status == 500 and may_raise_cseq:
             dialog.raise_cseq()
@@ -44,6 +46,9 @@ def say_bye(
         if status is not None or ended.is_set():
             return True
         attempts -= 1
+        if attempts:
+            left = begun_at + timeout - endpoint.clock.monotonic()
+            greenlets.wait_for_any(ended, timeout=max(0.0, left))
     return False
 
 

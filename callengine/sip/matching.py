@@ -62,3 +62,11 @@ def take_source(request: Request, source: Flow) -> Flow:
         return source
     host, port = via.response_address
     return Flow(source.transport, host, port)
+
+
+def way_if_gone(via: Via, source: Flow) -> Flow:
+    """Where the response to a request from `source` goes if that connection is gone (RFC 3261 18.2.2).
+
+    Its sender may listen at the port of its topmost Via, `via`; the address is the one that it really has.
+    """
+    return Flow(source.transport, source.host, via.sent_by_port)

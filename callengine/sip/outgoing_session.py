@@ -77,7 +77,7 @@ class OutgoingSession(Session):
         With `credentials` a challenge is answered, once. Raises BadMessage for a malformed address.
         """
         super().__init__(endpoint, flow, contact=contact)
-        self.target_uri = target_uri
+        self.target_uri = self.listens_at = target_uri
         self.call_id = call_id or new_call_id()
         self.local_tag = local_tag or new_tag()
         self.branch = branch or new_branch()
@@ -208,7 +208,8 @@ class OutgoingSession(Session):
         if self._transaction is None:
             self._close(487, "Request Terminated", by="local", cause="cancelled")
         else:
-            self._transaction.cancel([("Reason", reason_header)] if reason_header else [])
+            way = self._present_way(self._transaction.flow)
+            self._transaction.cancel([("Reason", reason_header)] if reason_header else [], flow=way)
         return True
 
     def _leave(self, reason: str | None, timeout: float, attempts: int) -> None:
@@ -257,7 +258,8 @@ class OutgoingSession(Session):
 
     def _take_answer(self, response: Response) -> None:
         self.dialog = Dialog.as_uac(self.prepare(), response)
-        self.flow = way_on(self.dialog, known_uri=self.target_uri, known=self.flow)
+        known = self.flow if self._transaction is None else self._transaction.flow
+        self.flow = way_on(self.dialog, known_uri=self.target_uri, known=known)
         self.remote_body = response.body
         self.answer = response
         self._begin_dialog()

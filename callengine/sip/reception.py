@@ -12,7 +12,6 @@ from callengine import greenlets
 from callengine.errors import CallCenterError, Overloaded
 from callengine.sip.counts import SipCounts
 from callengine.sip.flow import Flow
-from callengine.sip.matching import MergeKey, merge_key
 from callengine.sip.message import Request, Response
 from callengine.sip.screening import Screening
 from callengine.sip.transactions import ServerTransaction
@@ -57,7 +56,6 @@ class Reception:
         self._counts = counts
         self._handlers: dict[str, Handler] = {}
         self._sessions: dict[DialogKey, DialogOwner] = {}
-        self._repetitions: dict[MergeKey, Callable[[ServerTransaction], None]] = {}
         self._pool = Pool(pool_size)
 
     def on(self, method: str, handler: Handler) -> None:
@@ -90,14 +88,6 @@ class Reception:
         """The dialog is over: 481 from now on."""
         self._sessions.pop(key, None)
 
-    def expect_again(self, key: MergeKey, take: Callable[[ServerTransaction], None]) -> None:
-        """See `Endpoint.expect_again`."""
-        self._repetitions[key] = take
-
-    def expect_no_more(self, key: MergeKey) -> None:
-        """See `Endpoint.expect_no_more`."""
-        self._repetitions.pop(key, None)
-
     def abandon_all(self) -> None:
         """End all sessions, without a word to anybody."""
         for session in list(self._sessions.values()):
@@ -113,8 +103,6 @@ class Reception:
             transaction.answer(status, headers=headers)
         elif request.to.tag is not None and request.method != "REGISTER":
             self._take_in_dialog(transaction, request)
-        elif self._repetitions and (take := self._repetitions.pop(merge_key(request), None)):
-            take(transaction)
         elif request.method in self._handlers:
             self._hand_to_worker(self._handlers[request.method], transaction)
         elif request.method == "OPTIONS":

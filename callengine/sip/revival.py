@@ -1,14 +1,18 @@
 """Takes up INVITEs of an earlier process from stored facts: answered ones of theirs, pending ones of ours.
 
-Nothing is sent until the other end says something. `session.restore` does the same for the dialog alone.
+Nothing is sent by that. `session.restore` does the same for the dialog alone.
 """
 
 from __future__ import annotations
 
+from callengine.sip.answered_session import AnsweredSession
+from callengine.sip.dialog import tagged
 from callengine.sip.endpoint import Endpoint
+from callengine.sip.flow import Flow
+from callengine.sip.headers import Headers
 from callengine.sip.leg_facts import LegFacts
+from callengine.sip.message import Request
 from callengine.sip.outgoing_session import OutgoingSession
-from callengine.sip.session import Session, restore
 
 
 def revive_outgoing(endpoint: Endpoint, facts: LegFacts, *, contact: str, body: bytes) -> OutgoingSession:
@@ -36,18 +40,27 @@ def revive_outgoing(endpoint: Endpoint, facts: LegFacts, *, contact: str, body: 
 
 def revive_incoming(
     endpoint: Endpoint, facts: LegFacts, *, contact: str, local_body: bytes, remote_body: bytes
-) -> Session:
+) -> AnsweredSession:
     """An INVITE of theirs that an earlier process has answered, or was about to, with `local_body`.
 
-    If its 200 was never sent or got lost, the INVITE comes again and is answered with the same.
+    Nobody knows whether its 200 was sent, and has arrived: see `AnsweredSession.repeat_answer`.
     """
-    session = restore(
-        endpoint,
-        facts.dialog,
-        facts.flow,
-        contact=contact,
-        local_body=local_body,
-        remote_body=remote_body,
-    )
-    session.expect_again(facts.invite_cseq)
+    session = AnsweredSession(endpoint, facts.flow, contact=contact)
+    session.resume(facts.dialog, local_body=local_body, remote_body=remote_body)
+    invite = _invite_of(facts)
+    session.take_up_answer(invite, Flow(facts.flow.transport, *invite.via.response_address))
     return session
+
+
+def _invite_of(facts: LegFacts) -> Request:
+    """Their INVITE as far as our response repeats it (RFC 3261 8.2.6, 12.1.1)."""
+    dialog = facts.dialog
+    lines = [("Via", line) for line in facts.via_set]
+    lines += [("Record-Route", route) for route in dialog.route_set]
+    lines += [
+        ("From", tagged(dialog.remote_uri, dialog.remote_tag)),
+        ("To", dialog.local_uri),
+        ("Call-ID", dialog.call_id),
+        ("CSeq", f"{facts.invite_cseq} INVITE"),
+    ]
+    return Request("INVITE", facts.request_uri, Headers(lines))

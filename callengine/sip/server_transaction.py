@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from callengine.errors import CallCenterError
 from callengine.sip.flow import Flow
-from callengine.sip.matching import MergeKey, ServerKey
+from callengine.sip.matching import MergeKey, ServerKey, way_if_gone
 from callengine.sip.message import Request, Response, response_to
 from callengine.sip.state_machine import StateMachine, Surroundings
 from callengine.sip.transaction_states import INVITE_SERVER, NON_INVITE_SERVER, Action, Input, State
@@ -21,12 +21,14 @@ class ServerTransaction(StateMachine):
     """
 
     __slots__ = (
+        "_if_gone",
         "_pass_ack",
         "_to_tag",
         "is_cancelled",
         "key",
         "last_status",
         "merge_key",
+        "on_asked_again",
         "on_cancelled",
         "on_unacknowledged",
         "request",
@@ -43,8 +45,13 @@ class ServerTransaction(StateMachine):
         key: ServerKey,
         on_terminated: Callable[[ServerTransaction], None],
         pass_ack: Callable[[Request, Flow], None],
+        answered: Response | None = None,
     ) -> None:
-        """`source` is where the request came from, `flow` where its responses go (RFC 3261 18.2.2)."""
+        """`source` is where the request came from, `flow` where its responses go (RFC 3261 18.2.2).
+
+        `answered` is the 2xx that an earlier process has given an INVITE, or was about to: nothing is sent,
+        and the machine begins where that answer would have taken it.
+        """
         super().__init__(around, flow, on_terminated)
         self.request = request
         """What was asked; once it is answered, only its method and URI."""
@@ -55,9 +62,23 @@ class ServerTransaction(StateMachine):
         self.is_cancelled = False
         self.on_cancelled: Callable[[], None] | None = None
         self.on_unacknowledged: Callable[[], None] | None = None
+        self.on_asked_again: Callable[[], None] | None = None
+        """Told when the request is repeated, or cancelled although it is answered: that has not arrived."""
         self._pass_ack = pass_ack
+        self._if_gone = way_if_gone(request.via, source) if flow.is_reliable else flow
         self._to_tag: str | None = None
-        self._begin()
+        if answered is None:
+            self._begin()
+        else:
+            self._take_up(answered)
+
+    def _take_up(self, answered: Response) -> None:
+        self.last_status = answered.status
+        self._to_tag = answered.to.tag
+        self._wire = answered.serialise()
+        self.state = State.ACCEPTED
+        self._do(Action.START_L)
+        self._slim()
 
     @property
     def to_tag(self) -> str:
@@ -131,6 +152,7 @@ class ServerTransaction(StateMachine):
         """Take a repetition of the request, or the ACK of our answer."""
         if request.method != "ACK":
             self._feed(Input.REQUEST)
+            self._tell_asked_again()
         elif self.state is State.ACCEPTED:
             self._pass_ack(request, self.source)
         else:
@@ -139,11 +161,22 @@ class ServerTransaction(StateMachine):
     def cancel(self) -> None:
         """The sender takes its INVITE back: 487, unless it is answered already (RFC 3261 9.2)."""
         if self.is_answered or self.is_cancelled:
+            self._tell_asked_again()
             return
         self.is_cancelled = True
         self.answer(487)
         if self.on_cancelled is not None:
             self.on_cancelled()
+
+    def _give(self, wire: bytes) -> None:
+        """A response whose connection is gone goes over one that is opened to its request's sender."""
+        if self.flow.is_reliable and not self._around.reaches(self.flow):
+            self.flow = self._if_gone
+        super()._give(wire)
+
+    def _tell_asked_again(self) -> None:
+        if self.on_asked_again is not None:
+            self.on_asked_again()
 
     def _send_trying(self) -> None:
         self.answer(100)

@@ -25,7 +25,6 @@ from callengine.sip.dialog_end import DialogEnd
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
 from callengine.sip.goodbye import say_bye, send_bye
-from callengine.sip.matching import MergeKey
 from callengine.sip.message import Request, Response
 from callengine.sip.next_hop import way_back, way_on
 from callengine.sip.server_transaction import ServerTransaction
@@ -53,11 +52,15 @@ class Session(DialogEnd):
         """The SDP that they gave last."""
         self.on_offer: OnOffer | None = None
         """Called in the dialog's greenlet, may wait. Unless set, only a repeated offer is answered again."""
+        self.listens_at: str | None = None
+        """The URI that we have called, if we did: where a lost connection is opened anew. The Contact of an
+        answer over TCP may name the port of that connection, where nobody listens (baresip's does)."""
+        self.find_way: Callable[[], Flow | None] | None = None
+        """Asked for their present way, such as that of their registration, when their connection is gone."""
         self.on_change: Callable[[], None] | None = None
         """Called likewise when a re-INVITE has changed flow, target or bodies, before it is answered."""
         self._acceptances: dict[int, Acceptance] = {}
         self._acks: dict[int, tuple[bytes, Flow]] = {}
-        self._answered_before: MergeKey | None = None
         self._is_leaving = False
         self._is_inviting = False
 
@@ -65,6 +68,17 @@ class Session(DialogEnd):
         """Have the endpoint bring what comes for this dialog, and take it."""
         self.endpoint.adopt(self._key(), self)
         self._begin_dialog()
+
+    def resume(self, facts: DialogFacts, *, local_body: bytes, remote_body: bytes) -> None:
+        """Go on with a confirmed dialog of an earlier process.
+
+        Our CSeq jumps by a block, since the stored number may be older than the latest that was used.
+        """
+        self.dialog = Dialog.from_facts(facts)
+        self.dialog.raise_cseq()
+        self.local_body, self.remote_body = local_body, remote_body
+        self.confirmed.set()
+        self.begin()
 
     # Ending
 
@@ -97,19 +111,7 @@ class Session(DialogEnd):
         finally:
             self._end("local", "bye" if is_confirmed else "unconfirmed")
 
-    def expect_again(self, cseq: int) -> None:
-        """Answer the INVITE with this number once more if it is repeated: its 200 may have been lost."""
-        dialog = self._established()
-        self._answered_before = (dialog.call_id, dialog.remote_tag or None, cseq, "INVITE")
-        self.endpoint.expect_again(self._answered_before, self._answer_again)
-
-    def _answer_again(self, transaction: ServerTransaction) -> None:
-        transaction.to_tag = self._established().local_tag
-        self._accept(transaction, self.local_body)
-
     def _release(self) -> None:
-        if self._answered_before is not None:
-            self.endpoint.expect_no_more(self._answered_before)
         for acceptance in self._acceptances.values():
             acceptance.stop()
         self._acceptances.clear()
@@ -156,9 +158,18 @@ class Session(DialogEnd):
         return cast(Response, outcome.get())
 
     def _way(self) -> Flow:
-        """The way of our next request: a connection that is gone is opened anew to where the target says."""
-        self.flow = self.endpoint.way(self.flow, self._established().next_hop)
+        """The way of our next request: a connection that is gone is opened anew to where they listen."""
+        self.flow = self._present_way(self.flow)
         return self.flow
+
+    def _present_way(self, flow: Flow) -> Flow:
+        if self.endpoint.reaches(flow):
+            return flow
+        found = self.find_way() if self.find_way is not None else None
+        dialog = self.dialog
+        if self.listens_at is not None and (dialog is None or not dialog.facts().route_set):
+            return self.endpoint.way(found or flow, self.listens_at)
+        return self.endpoint.way(found or flow, self._established().next_hop)
 
     def _describe(self, body: bytes) -> HeaderLines:
         """The headers that go with an INVITE of ours, or with the 2xx to one of theirs."""
@@ -273,16 +284,14 @@ def restore(
     contact: str,
     local_body: bytes = b"",
     remote_body: bytes = b"",
+    listens_at: str | None = None,
 ) -> Session:
     """Take up a confirmed session from stored facts alone; nothing is sent.
 
-    Our CSeq jumps by a block, since the stored number may be older than the latest that was used. It can send
-    BYE and re-INVITE, and answers both. `flow` is the way as it was stored, the bodies the last SDP each way.
+    It can send BYE and re-INVITE, and answers both. `flow` is the way as it was stored, the bodies the last
+    SDP each way, `listens_at` the URI that we have called, if we did.
     """
     session = Session(endpoint, flow, contact=contact)
-    session.dialog = Dialog.from_facts(facts)
-    session.dialog.raise_cseq()
-    session.local_body, session.remote_body = local_body, remote_body
-    session.confirmed.set()
-    session.begin()
+    session.listens_at = listens_at
+    session.resume(facts, local_body=local_body, remote_body=remote_body)
     return session

@@ -37,6 +37,9 @@ class Surroundings:
     counts: SipCounts
     """Where retransmissions and answers are counted."""
 
+    reaches: Callable[[Flow], bool] = lambda _flow: True
+    """Whether a message goes over a flow without anything being set up first."""
+
 
 class StateMachine:
     """Feeds its table with what happens and does what the table says.

@@ -38,6 +38,7 @@ class TransactionLayer:
         self,
         *,
         send: Callable[[bytes, Flow], bool],
+        reaches: Callable[[Flow], bool] = lambda _flow: True,
         timers: Timers,
         queue: TimerQueue,
         now: Callable[[], float],
@@ -48,10 +49,10 @@ class TransactionLayer:
     ) -> None:
         """`on_request` gets each new request but ACK and CANCEL, `on_ack` each ACK of a 2xx.
 
-        `send` returns False for what cannot be sent at all.
+        `send` returns False for what cannot be sent at all, `reaches` for a connection that is not there.
         """
         self._counts = counts
-        self._around = Surroundings(send, timers, queue, now, counts)
+        self._around = Surroundings(send, timers, queue, now, counts, reaches)
         self._on_request = on_request
         self._on_ack = on_ack
         self._on_stray_response = on_stray_response
@@ -92,6 +93,13 @@ class TransactionLayer:
         )
         return transaction
 
+    def take_up_answered(self, invite: Request, source: Flow, answer: Response) -> ServerTransaction:
+        """An INVITE that an earlier process has given this 2xx, or was about to; nothing is sent."""
+        key = server_key(invite, invite.via, method="INVITE")
+        transaction = self._serve(invite, source, key, answer)
+        self._note_copies(transaction, merge_key(invite))
+        return transaction
+
     def receive(self, message: Request | Response, flow: Flow) -> None:
         """Take a message that came over `flow`."""
         if isinstance(message, Response):
@@ -118,7 +126,7 @@ class TransactionLayer:
         key = (response.via.branch or "", response.cseq.method)
         transaction = self._clients.get(key) if is_for_us else None
         if transaction is not None:
-            transaction.receive(response)
+            transaction.receive(response, flow)
         else:
             self._counts.stray_responses += 1
             self._on_stray_response(response, flow)
@@ -148,9 +156,12 @@ class TransactionLayer:
         if is_copy:
             transaction.answer(482)
             return
+        self._note_copies(transaction, copies)
+        self._on_request(transaction)
+
+    def _note_copies(self, transaction: ServerTransaction, copies: MergeKey) -> None:
         transaction.merge_key = copies
         self._merged[copies] = transaction
-        self._on_request(transaction)
 
     def _take_cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None) -> None:
         if invite is None:
@@ -160,7 +171,9 @@ class TransactionLayer:
         transaction.answer(200)
         invite.cancel()
 
-    def _serve(self, request: Request, source: Flow, key: ServerKey) -> ServerTransaction:
+    def _serve(
+        self, request: Request, source: Flow, key: ServerKey, answered: Response | None = None
+    ) -> ServerTransaction:
         flow = take_source(request, source)
         kind = InviteServerTransaction if request.method == "INVITE" else OtherServerTransaction
         transaction = self._servers[key] = kind(
@@ -171,6 +184,7 @@ class TransactionLayer:
             key=key,
             on_terminated=self._forget_server,
             pass_ack=self._on_ack,
+            answered=answered,
         )
         return transaction
 

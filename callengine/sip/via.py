@@ -91,8 +91,12 @@ class Via:
         `maddr` is not followed: it would let a stranger choose who gets our responses. Raises BadMessage for
         a malformed rport.
         """
-        default = 5061 if self.transport.upper() in ("TLS", "WSS") else 5060
-        return self.received or self.host, self.rport or self.port or default
+        return self.received or self.host, self.rport or self.sent_by_port
+
+    @property
+    def sent_by_port(self) -> int:
+        """The port at which the sender says that it listens, or that of its transport (RFC 3261 18.2.2)."""
+        return self.port or (5061 if self.transport.upper() in ("TLS", "WSS") else 5060)
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"

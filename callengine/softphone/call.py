@@ -14,6 +14,7 @@ from callengine import greenlets
 from callengine.clock import Clock
 from callengine.errors import CallCenterError, HungUp
 from callengine.sip.account import Account
+from callengine.sip.client_transaction import Unreachable
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
 from callengine.sip.incoming_session import IncomingSession
@@ -23,11 +24,13 @@ from callengine.softphone.conversation import Conversation
 from callengine.softphone.events import EventPrinter, Field, PhoneEvent
 from callengine.softphone.options import PhoneOptions
 
+PATIENCE_SECONDS = 32.0
+"""How long a BYE is repeated that nobody answers: 64*T1 (RFC 3261 17.1.2.2)."""
 GOODBYE_SECONDS = 2.0
-"""How long a BYE may stay unanswered; a phone that is switched off must not take for ever."""
+"""Likewise when the phone is switched off, which must not take for ever."""
 GOODBYE_ATTEMPTS = 2
 LONGEST_GOODBYE_SECONDS = 5.0
-"""Also for an INVITE that nobody has answered yet, or an answer that nobody has acknowledged."""
+"""Then also for an INVITE that nobody has answered yet, or an answer that nobody has acknowledged."""
 FOREVER = math.inf
 _UNAVAILABLE = 480
 
@@ -111,9 +114,15 @@ class Call:
             self._finish(session)
 
     def _hang_up(self, session: Session) -> None:
-        """Hang up, refuse or cancel, whatever ends it; what stays unconfirmed for long is left alone."""
-        farewell = partial(session.hang_up, timeout=GOODBYE_SECONDS, attempts=GOODBYE_ATTEMPTS)
-        gevent.with_timeout(LONGEST_GOODBYE_SECONDS, farewell, timeout_value=False)
+        """Hang up, refuse or cancel, whatever ends it; when the phone ends it is left alone after a while."""
+        stopping = self._around.stopping
+        if stopping.is_set():
+            farewell = partial(session.hang_up, timeout=GOODBYE_SECONDS, attempts=GOODBYE_ATTEMPTS)
+            gevent.with_timeout(LONGEST_GOODBYE_SECONDS, farewell, timeout_value=False)
+            return
+        greenlets.spawn("goodbye", partial(session.hang_up, timeout=PATIENCE_SECONDS, attempts=1))
+        if greenlets.wait_for_any(session.ended, stopping) and not session.ended.is_set():
+            greenlets.wait_for_any(session.ended, timeout=LONGEST_GOODBYE_SECONDS)
 
     def _ring(self, session: IncomingSession) -> bool:
         """Ring as long as wanted, then answer or refuse; whether we talk now."""
@@ -183,9 +192,13 @@ class Call:
         return [*in_time, (end, lambda: None)]
 
     def _hold(self, session: Session) -> None:
-        """Put the far end on hold (RFC 3264 8.4); if it refuses, the call goes on as it was."""
+        """Put the far end on hold (RFC 3264 8.4); unless it agrees the call goes on as it was."""
         session.wait(session.confirmed)
-        response = session.reinvite(self._conversation.offer(direction="sendonly"))
+        try:
+            response = session.reinvite(self._conversation.offer(direction="sendonly"))
+        except Unreachable as error:
+            self._tell(PhoneEvent.ERROR, message=f"hold: {error}")
+            return
         if response.status < 300:
             self._conversation.take_answer(response.body)
             self._tell(PhoneEvent.CALL_HELD, by="local")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.ports import free_port
+from tests.e2e.ports import free_port, free_udp_range
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 
@@ -94,7 +94,7 @@ class Sipp:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         command = ["sipp", server, "-s", service, "-i", "127.0.0.1", "-p", str(free_port())]
-        command += ["-mi", "127.0.0.1", "-mp", str(free_port()), "-nostdin", "-timeout", "60"]
+        command += ["-mi", "127.0.0.1", "-mp", str(free_udp_range(4)[0]), "-nostdin", "-timeout", "60"]
         command += ["-timeout_error", "-m", str(calls or len(callers)), "-l", str(at_once), "-r", "1000"]
         command += ["-d", str(talk_milliseconds), "-trace_stat", "-stf", "statistics.csv", "-fd", "1"]
         command += ["-trace_shortmsg", "-shortmessage_file", "messages.log"]
@@ -122,6 +122,10 @@ class Sipp:
             messages=read_messages(self.directory / "messages.log"),
             output=self._errors() + output[-2000:],
         )
+
+    def runs(self) -> bool:
+        """Whether some call is not over."""
+        return self._process.poll() is None
 
     def stop(self) -> None:
         """End it at once, whatever its calls are doing."""

@@ -106,10 +106,14 @@ class Switch:
         transport = self._transports.get(flow.transport)
         return transport is not None and transport.send(wire, flow.host, flow.port)
 
+    def reaches(self, flow: Flow) -> bool:
+        """Whether a message can go there now without anything being set up first."""
+        transport = self._transports.get(flow.transport)
+        return transport is not None and transport.reaches(flow.host, flow.port)
+
     def way(self, flow: Flow, uri: str | Uri) -> Flow:
         """`flow`, or if it was a connection that is gone the way to `uri`, which says where to connect."""
-        transport = self._transports.get(flow.transport)
-        if transport is None or transport.reaches(flow.host, flow.port):
+        if flow.transport not in self._transports or self.reaches(flow):
             return flow
         return flow_to(Uri.parse(uri) if isinstance(uri, str) else uri, otherwise=flow)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from callengine.sip.flow import Flow
 from callengine.sip.registration import RegistrationFailed
 from tests.gevent.callcenter.conftest import Desk
 
@@ -78,3 +79,14 @@ def test_a_phone_may_call_our_domain_what_it_likes(make_desk: MakeDesk) -> None:
     alice = desk.phone("alice")
     alice.register(domain="some.other.example")
     assert desk.one(STATE)["state"] == "available"
+
+
+def test_the_way_to_a_phone_is_that_of_its_registration(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    assert desk.center is not None
+    presence = desk.center._require_parts().people.presence
+    (binding,) = presence.bindings_of("alice")
+    assert presence.flow_of(binding.id) == Flow("udp", *alice.endpoint.local_address)
+    alice.unregister()
+    assert presence.flow_of(binding.id) is None

@@ -18,6 +18,7 @@ import pytest
 
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
+from tests.e2e.raw_sip import SDP, RawSip, header, status_of
 from tests.fakes.phone import Phone, answer, answer_now, just_ring
 from tests.gevent.callcenter.conftest import Desk, wait_until
 from tests.gevent.service.test_recovery import LeaveDesk, Serving, _end_media
@@ -174,3 +175,66 @@ def test_nobody_is_lost_whenever_it_dies(mortal: MakeMortal, life: Life, count: 
     assert desk.one("select depth from queues")["depth"] == 0
     assert not desk.rows("select 1 from queue_entries where state in ('waiting', 'offered')")
     assert not desk.rows("select 1 from offers where state in ('ringing', 'connected')")
+
+
+@pytest.fixture
+def ghost(mortal: MakeMortal) -> Iterator[tuple[Desk, RawSip, str]]:
+    """A caller who does not repeat its INVITE, since it has had a 100; its 200 died with the service."""
+    desk, service = mortal(1)
+    with RawSip(f"127.0.0.1:{desk.settings.sip.port}") as phone:
+        invite = phone.request("INVITE", "support", body=SDP.format(port=40004, formats="0"))
+        phone.send(invite)
+        assert service.process.wait(20) == 9
+        Serving(desk, into=service)
+        yield desk, phone, invite
+
+
+def test_a_caller_who_never_had_its_200_gets_it_until_it_acknowledges(
+    ghost: tuple[Desk, RawSip, str],
+) -> None:
+    desk, phone, invite = ghost
+    answers = [phone.receive(15) for _ in range(3)]
+    assert [status_of(answer) for answer in answers] == [200] * 3
+    assert len(set(answers)) == 1
+    (answer,) = set(answers)
+    assert answer is not None
+    phone.send(within("ACK", invite, answer, cseq=1))
+    while phone.receive(1.0) is not None:
+        pass
+    assert phone.receive(3.0) is None, "it is repeated although it was acknowledged"
+    assert status_of(phone.final_response(within("BYE", invite, answer, cseq=2))) == 200
+    desk.until("select disposition from calls", "abandoned")
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+
+
+def test_a_caller_who_gives_up_without_its_200_gets_it_and_hangs_up(ghost: tuple[Desk, RawSip, str]) -> None:
+    desk, phone, invite = ghost
+    phone.send(cancel_of(invite))
+    heard = [phone.receive(15) for _ in range(3)]
+    assert [status_of(each) for each in heard] == [200] * 3
+    of_cancel = [each for each in heard if each and header(each, "CSeq") == "1 CANCEL"]
+    of_invite = [each for each in heard if each and header(each, "CSeq") == "1 INVITE"]
+    assert len(of_cancel) == 1
+    phone.send(within("ACK", invite, of_invite[0], cseq=1))
+    phone.send(within("BYE", invite, of_invite[0], cseq=2))
+    desk.until("select disposition from calls", "abandoned")
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
+    assert desk.one("select depth from queues")["depth"] == 0
+
+
+def cancel_of(invite: str) -> str:
+    """The CANCEL of an INVITE (RFC 3261 9.1)."""
+    start, *lines = invite.split("\r\n\r\n")[0].split("\r\n")
+    names = ("Via:", "From:", "To:", "Call-ID:", "Max-Forwards:")
+    kept = [line for line in lines if line.startswith(names)]
+    start = start.replace("INVITE", "CANCEL", 1)
+    return "\r\n".join([start, *kept, "CSeq: 1 CANCEL", "Content-Length: 0", "", ""])
+
+
+def within(method: str, invite: str, answer: str, *, cseq: int) -> str:
+    """A request of the caller's in the dialog of its INVITE and the answer to it."""
+    contact = header(answer, "Contact").strip("<>")
+    kept = [line for line in invite.split("\r\n") if line.startswith(("From:", "Call-ID:", "Max-Forwards:"))]
+    via = header(invite, "Via").split(";")[0] + f";branch=z9hG4bK{method.lower()}{cseq}"
+    lines = [f"{method} {contact} SIP/2.0", f"Via: {via}", *kept, f"To: {header(answer, 'To')}"]
+    return "\r\n".join([*lines, f"CSeq: {cseq} {method}", "Content-Length: 0", "", ""])

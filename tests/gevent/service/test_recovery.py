@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from callengine.assembly import Parts, assemble
 from callengine.callcenter.calls import Call
 from callengine.clock import SystemClock
 from callengine.media.process import MediaProcess
+from callengine.sip.answered_session import AnsweredSession
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
 from tests.e2e.ports import free_udp_range
@@ -136,10 +138,33 @@ def test_nothing_is_sent_until_it_goes_on(serving: MakeServing) -> None:
     service.kill()
     with next_process(desk) as parts:
         gevent.sleep(0.3)
-        assert parts.base.endpoint.transaction_count() == 0
+        assert parts.base.endpoint.transaction_count() == 1, "the caller's INVITE, for its CANCEL"
+        assert parts.base.endpoint.counts.retransmissions_sent == 0
         assert len(parts.base.media.list()) == 2
         assert not caller.ended.is_set()
         assert not agent.ended.is_set()
+
+
+@pytest.mark.parametrize(
+    ("change", "is_in_doubt"),
+    [
+        ("answered_at = answered_at", True),
+        ("answered_at = answered_at - 40", False),
+        ("remote_cseq = remote_cseq + 1", False),
+    ],
+)
+def test_only_an_answer_of_the_last_32_seconds_is_in_doubt(
+    serving: MakeServing, change: str, is_in_doubt: bool
+) -> None:
+    desk, service = serving()
+    desk.phone().call("support")
+    desk.until("select state from calls", "queued")
+    service.kill()
+    with sqlite3.connect(desk.settings.database.url.removeprefix("sqlite:///")) as database:
+        database.execute(f"update legs set {change}")
+    database.close()
+    with next_process(desk) as parts:
+        assert isinstance(the_call(parts).caller.session, AnsweredSession) is is_in_doubt
 
 
 @pytest.mark.parametrize("by", ["caller", "agent"])

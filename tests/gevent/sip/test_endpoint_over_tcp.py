@@ -120,6 +120,107 @@ def test_a_connection_that_is_gone_is_opened_anew_within_a_dialog(make_endpoint:
     assert session.ended_by == "remote"
 
 
+def test_a_response_whose_connection_is_gone_goes_where_the_via_says(make_endpoint: MakeEndpoint) -> None:
+    one = make_endpoint("tcp")
+    taken: list[ServerTransaction] = []
+    one.on("MESSAGE", taken.append)
+    message = options(("Content-Length", "0"))
+    message.method = "MESSAGE"
+    message.headers.set("CSeq", "1 MESSAGE")
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        message.headers.insert_first("Via", f"SIP/2.0/TCP {HOST}:{port};branch=z9hG4bKgone;rport")
+        with socket.create_connection(one.local_address, timeout=5) as first:
+            first.sendall(message.serialise())
+            wait_until(lambda: bool(taken))
+        wait_until(lambda: not one.connection_count())
+        taken[0].answer(200)
+        with gevent.Timeout(5, AssertionError("the phone is not reached")):
+            second, _ = listener.accept()
+            answer = second.recv(4096)
+        second.close()
+    assert answer.startswith(b"SIP/2.0 200 OK")
+    assert b"branch=z9hG4bKgone" in answer
+
+
+def test_a_cancel_whose_connection_is_gone_goes_where_the_contact_says(make_endpoint: MakeEndpoint) -> None:
+    one, phone = make_endpoint("tcp"), make_endpoint("tcp")
+    rung: list[IncomingSession] = []
+
+    def ring(transaction: ServerTransaction) -> None:
+        rung.append(IncomingSession(transaction, phone, contact=phone.contact("b")))
+        rung[0].ring()
+
+    phone.on("INVITE", ring)
+    phone.request(options(), listening(one, "tcp"))
+    (connection,) = one._switch._tcp._connections.values()  # type: ignore[union-attr]
+    session = OutgoingSession(
+        one,
+        target_uri=phone.contact("b"),
+        flow=connection.flow,
+        from_="<sip:a@x>",
+        to="<sip:b@x>",
+        contact=one.contact("a"),
+        body=OFFER,
+    )
+    session.send()
+    wait_until(lambda: bool(session.provisional))
+    connection._break_off()
+    wait_until(lambda: not one.connection_count())
+    assert session.cancel()
+    assert rung[0].ended.wait(5)
+    assert rung[0].end_cause == "cancelled"
+    assert session.final.wait(5)
+    assert session.refused == (487, "Request Terminated")
+
+
+@pytest.mark.parametrize("is_registered_anew", [False, True])
+def test_who_names_a_port_where_nobody_listens_is_reached_all_the_same(
+    make_endpoint: MakeEndpoint, is_registered_anew: bool
+) -> None:
+    one, phone = make_endpoint("tcp"), make_endpoint("tcp")
+    with socket.socket() as nobody:
+        nobody.bind((HOST, 0))
+        port = nobody.getsockname()[1]
+        taken: list[IncomingSession] = []
+
+        def take(transaction: ServerTransaction) -> None:
+            taken.append(IncomingSession(transaction, phone, contact=f"sip:b@{HOST}:{port};transport=tcp"))
+            taken[0].ring()
+
+        phone.on("INVITE", take)
+        phone.request(options(), listening(one, "tcp"))
+        (connection,) = one._switch._tcp._connections.values()  # type: ignore[union-attr]
+        session = OutgoingSession(
+            one,
+            target_uri=f"sip:b@{HOST}:{port}" if is_registered_anew else phone.contact("b"),
+            flow=connection.flow,
+            from_="<sip:a@x>",
+            to="<sip:b@x>",
+            contact=one.contact("a"),
+            body=OFFER,
+        )
+        session.send()
+        wait_until(lambda: bool(session.provisional))
+        connection._break_off()
+        wait_until(lambda: not one.connection_count())
+        taken[0].answer(ANSWER)
+        assert session.answered.wait(5)
+        session.acknowledge()
+        assert taken[0].confirmed.wait(5)
+        one._switch._tcp._connections[session.flow]._break_off()  # type: ignore[union-attr]
+        wait_until(lambda: not one.connection_count())
+        if is_registered_anew:
+            phone.request(options(), listening(one, "tcp"))
+            (anew,) = one._switch._tcp._connections  # type: ignore[union-attr]
+            session.find_way = lambda: anew
+        assert session.hang_up(timeout=5, attempts=1)
+        assert taken[0].ended.wait(5)
+        assert taken[0].end_cause == "bye"
+
+
 def test_what_cannot_be_reached_fails_at_once(make_endpoint: MakeEndpoint) -> None:
     one = make_endpoint("tcp")
     with socket.socket() as nobody:

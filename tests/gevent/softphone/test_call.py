@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gevent import socket
 
 from callengine.media import tones, wav
+from callengine.sip.message import Request, parse, response_to
 from callengine.softphone.options import Presses
 from callengine.softphone.sound import load
+from tests.fakes.sip_peer import ANSWER
 from tests.fakes.softphones import HOST, Office
 
 
@@ -77,6 +80,48 @@ def test_hold_is_seen_by_both(office: Office) -> None:
     assert alice.wait_for("call_held")["by"] == "remote"
     assert caller.wait_for("call_held")["by"] == "local"
     assert caller.exit_code() == 0
+
+
+def test_a_hold_that_reaches_nobody_leaves_the_call_as_it_was(office: Office) -> None:
+    with socket.socket() as listener:
+        listener.bind((HOST, office.port))
+        listener.listen()
+        caller = office.caller(transport="tcp", hold_after=0.3, hang_up_after=0.6)
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(_accepted(connection.recv(65535), office.port, ";transport=tcp"))
+            assert connection.recv(65535).startswith(b"ACK ")
+    assert caller.wait_for("error")["message"].startswith("hold: ")
+    ended = caller.wait_for("call_terminated")
+    assert (ended["hung_up_by"], ended["cause"]) == ("local", "unconfirmed")
+    assert ended["seconds"] >= 0.6
+    assert caller.exit_code() == 0
+
+
+def test_a_bye_that_nobody_hears_is_repeated(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callengine.softphone.call.GOODBYE_SECONDS", 0.05)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far_end:
+        far_end.bind((HOST, office.port))
+        far_end.settimeout(5)
+        caller = office.caller(hang_up_after=0.1)
+        wire, source = far_end.recvfrom(65535)
+        far_end.sendto(_accepted(wire, office.port), source)
+        assert far_end.recv(65535).startswith(b"ACK ")
+        first, *_again, last = [far_end.recv(65535) for _ in range(3)]
+        assert first == last
+        bye = parse(last)
+        assert isinstance(bye, Request)
+        far_end.sendto(response_to(bye, 200).serialise(), source)
+        assert caller.wait_for("call_terminated")["cause"] == "bye"
+        assert caller.exit_code() == 0
+
+
+def _accepted(wire: bytes, port: int, parameters: str = "") -> bytes:
+    """The 200 to an INVITE, from `port`."""
+    invite = parse(wire)
+    assert isinstance(invite, Request)
+    headers = [("Contact", f"<sip:alice@{HOST}:{port}{parameters}>"), ("Content-Type", "application/sdp")]
+    return response_to(invite, 200, to_tag="far", headers=headers, body=ANSWER).serialise()
 
 
 def test_digits_are_pressed_at_their_second(office: Office) -> None:

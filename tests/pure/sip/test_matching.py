@@ -4,7 +4,7 @@ import pytest
 
 from callengine.sip.flow import Flow
 from callengine.sip.headers import Headers
-from callengine.sip.matching import merge_key, server_key, take_source
+from callengine.sip.matching import merge_key, server_key, take_source, way_if_gone
 from callengine.sip.message import Request
 
 SOURCE = Flow("udp", "192.0.2.1", 40000)
@@ -81,6 +81,24 @@ def test_a_forged_received_is_replaced() -> None:
 def test_over_tcp_responses_go_back_over_the_connection() -> None:
     flow = Flow("tcp", "192.0.2.1", 40000)
     assert take_source(_request("SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bKa"), flow) == flow
+
+
+@pytest.mark.parametrize(
+    ("via", "port"),
+    [
+        ("SIP/2.0/TCP 192.0.2.1:5070;rport;branch=z9hG4bKa", 5070),
+        ("SIP/2.0/TCP 10.0.0.9:5070;branch=z9hG4bKa", 5070),
+        ("SIP/2.0/TCP phone.example.com;branch=z9hG4bKa", 5060),
+        ("SIP/2.0/TCP 192.0.2.1:5070;received=198.51.100.1;branch=z9hG4bKa", 5070),
+    ],
+)
+def test_without_the_connection_the_sender_is_reached_where_it_says_that_it_listens(
+    via: str, port: int
+) -> None:
+    source = Flow("tcp", "192.0.2.1", 40000)
+    request = _request(via)
+    take_source(request, source)
+    assert way_if_gone(request.via, source) == Flow("tcp", "192.0.2.1", port)
 
 
 def test_a_malformed_rport_that_is_asked_for_is_overwritten() -> None:
