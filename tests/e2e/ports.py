@@ -19,8 +19,11 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def free_udp_range(size: int, host: str = "127.0.0.1") -> tuple[int, int]:
-    """First and last of `size` neighbouring UDP ports, the first one even, at a random place: well above the start
-    of the media ports by default, where every service of the tests that was told nothing else takes its own."""
+    """First and last of `size` neighbouring UDP ports, the first one even, at a random place.
+
+    That is well above the start of the media ports by default, where every service of the tests that was told
+    nothing else takes its own.
+    """
     while True:
         first = random.randrange(21000, 27900 - size, 2)
         if all(_is_free(port, host) for port in range(first, first + size)):

@@ -97,10 +97,13 @@ class Service:
         self.serve()
         return self
 
-    def prepare(self) -> None:
-        """Make the database and the agents; nothing is started."""
+    def prepare(self, roster: Path | None = None) -> None:
+        """Make the database and the agents, those of a file if there is one; nothing is started."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.command("db", "upgrade")
+        if roster is not None:
+            self.command("agents", "import", str(roster))
+            return
         for agent in self.agents:
             self.command("agents", "add", agent, "--password", PASSWORD, "--queue", "support")
 
