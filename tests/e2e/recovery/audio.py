@@ -5,7 +5,9 @@ comes as JSON datagrams on the Unix socket SOCKET: `{"phone": 3, "call": "...", 
 with `"to": null` it is silent; `"alive": false` closes its port, as if the phone had lost its power, and
 `"frozen": true` lets it neither read nor send. Standard output tells, a line of JSON each, of every pause in
 what a phone hears that is longer than `GAP_SECONDS`, of every new source, and of every time that this process
-itself was late. `{"ask": 7}` is answered with when each phone that is in a call has heard something last.
+itself was late. `{"ask": 7}` is answered with when each phone that is in a call has heard something last. `{"watch": 4711}` names the
+media process: of each pause it is told for how long that process was ready to run meanwhile, and the machine did
+not let it (`run_delay` in /proc/PID/schedstat).
 
 Arrival times are the kernel's (`SO_TIMESTAMPNS`), so nothing depends on when this process reads. One loop does it
 all: a quarter of the phones each 5 ms, by absolute times.
@@ -20,6 +22,7 @@ import socket
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +36,7 @@ _HEADER = struct.Struct("!BBHII")
 _TIMESPEC = struct.Struct("@qq")
 _PAYLOAD = bytes([0xFF, 0x7F] * 80)
 _MOST_READ = 400
+_LOOKS = 4000
 _OLDEST_SECONDS = 0.001
 
 
@@ -86,12 +90,12 @@ class Line:
             return
         for _ in range(_MOST_READ):
             try:
-                datagram, ancillary, _flags, _source = self.socket.recvmsg(512, 64)
+                datagram, ancillary, _flags, source = self.socket.recvmsg(512, 64)
             except BlockingIOError:
                 return
             except OSError:  # nobody listens any more where this phone sends to
                 continue
-            if self.call is not None and len(datagram) >= _HEADER.size:
+            if source == self.to and len(datagram) >= _HEADER.size:  # not of another test on this machine
                 seconds, nanoseconds = _TIMESPEC.unpack_from(ancillary[0][2])
                 self._note(datagram, seconds + nanoseconds / 1e9)
 
@@ -109,11 +113,38 @@ class Line:
         self.heard = (arrived_at, sequence, source)
 
 
+class Waiting:
+    """How long a process has waited for a processor, looked at again and again."""
+
+    def __init__(self) -> None:
+        self._path = ""
+        self._looks: deque[tuple[float, float]] = deque(maxlen=_LOOKS)
+
+    def watch(self, pid: int) -> None:
+        """Another process."""
+        self._path = f"/proc/{pid}/schedstat"
+        self._looks.clear()
+
+    def look(self) -> None:
+        """Once for every tick."""
+        with contextlib.suppress(OSError, IndexError), open(self._path, encoding="ascii") as file:
+            self._looks.append((time.time(), int(file.read().split()[1]) / 1e9))
+
+    def between(self, start: float, end: float) -> float:
+        """The seconds that it waited between these times, to the next look."""
+        before = next((waited for at, waited in reversed(self._looks) if at <= start), None)
+        after = next((waited for at, waited in self._looks if at >= end), None)
+        if before is None:
+            return 0.0
+        return (self._looks[-1][1] if after is None else after) - before
+
+
 class Exchange:
     """All lines, and the socket on which they are told what to do."""
 
     def __init__(self, path: str, count: int) -> None:
         self.lines = [Line(number) for number in range(count)]
+        self.waiting = Waiting()
         self.control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.control.bind(path)
@@ -128,12 +159,13 @@ class Exchange:
                 now = time.time()
                 _tell({"late_from": now - late, "late_to": now})
             self._obey()
+            self.waiting.look()
             for line in self.lines[tick % _GROUPS :: _GROUPS]:
                 if not line.is_frozen:
                     line.receive()
                     line.send()
                     for pause in line.pauses:
-                        _tell(pause)
+                        _tell({**pause, "waited": self.waiting.between(pause["from"], pause["to"])})
                     line.pauses.clear()
             tick, next_at = tick + 1, next_at + _TICK_SECONDS
             time.sleep(max(0.0, next_at - time.monotonic()))
@@ -146,6 +178,9 @@ class Exchange:
                 return
             if "ask" in order:
                 _tell({"asked": order["ask"], "heard": self._heard()})
+                continue
+            if "watch" in order:
+                self.waiting.watch(order["watch"])
                 continue
             line = self.lines[order["phone"]]
             if "alive" in order:

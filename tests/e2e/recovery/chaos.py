@@ -81,6 +81,7 @@ class Chaos:
         self.service.serve()
         self.floor = Floor(directory, orders)
         self._media_pid = self._present()["media_pid"]
+        self.floor.watch_media(self._media_pid)
 
     def __enter__(self) -> Chaos:
         return self
@@ -110,7 +111,7 @@ class Chaos:
         began = time.time()
         self.pass_time(self.size.calm_seconds)
         self.calm = pauses_between(self.floor, Stored.by(self.service), began, time.time())
-        self._say(f"calm for {self.size.calm_seconds:.0f} s: {_told(self.calm)}")
+        self._say(f"calm for {self.size.calm_seconds:.0f} s: {_told(self.calm, began)}")
 
     def strike(self, fault: Fault) -> None:
         """One fault, and the judgement after it."""
@@ -133,7 +134,7 @@ class Chaos:
         self._judge(struck)
         self._say(
             f"{fault.number:3} {fault.target} {fault.deed} {whom} ({fault.lasts} s, back after "
-            f"{back_at - struck.at:.2f} s), {struck.in_progress} calls, {struck.talking} talk; {_told(struck.pauses)}"
+            f"{back_at - struck.at:.2f} s), {struck.in_progress} calls, {struck.talking} talk; {_told(struck.pauses, struck.at)}"
         )
 
     def finish(self) -> None:
@@ -195,6 +196,7 @@ class Chaos:
             if is_alive(before):
                 os.kill(before, signal.SIGCONT)
         self._media_pid = self._media_pid_now()
+        self.floor.watch_media(self._media_pid)
 
     def _media_pid_now(self) -> int:
         return int(self._present()["media_pid"])
@@ -230,7 +232,7 @@ class Chaos:
 
     def _judge_rows(self, stored: Stored) -> None:
         now = time.time()
-        lost = lost_calls(self.floor, stored, now, up_since=self._up_since)
+        lost = lost_calls(self.floor, stored, up_since=self._up_since)
         for finding in lost:
             if self._note(finding):
                 struck = [each for each in self.struck if each.at <= finding.at]
@@ -284,7 +286,7 @@ class Chaos:
         """The longest pause after faults of these, in seconds."""
         return max(
             (
-                pause.seconds
+                pause.own
                 for each in self.struck
                 if each.fault.target in targets and deed in (None, each.fault.deed)
                 for pause in each.pauses
@@ -295,18 +297,20 @@ class Chaos:
 
 def _row(name: str, struck: Sequence[Struck]) -> str:
     calls = sum(each.in_progress for each in struck) / len(struck)
-    gaps = [pause.seconds for each in struck for pause in each.pauses]
+    gaps = [pause.own for each in struck for pause in each.pauses]
     gap = f"{max(gaps) * 1000:.0f} ms" if gaps else "under 50 ms"
     return f"{name:<30}{len(struck):>6}{calls:>7.0f}{sum(each.lost for each in struck):>6}{gap:>14}"
 
 
-def _told(pauses: Sequence[Pause]) -> str:
+def _told(pauses: Sequence[Pause], since: float = 0.0) -> str:
     if not pauses:
         return "no pause over 50 ms"
-    middle = pauses[len(pauses) // 2].seconds
+    middle = pauses[len(pauses) // 2].own
     worst = pauses[0]
+    longest = max(pause.seconds for pause in pauses)
     return (
-        f"{len(pauses)} pauses, longest {worst.seconds * 1000:.0f} ms ({worst.name}), middle {middle * 1000:.0f} ms, "
+        f"{len(pauses)} pauses, longest {longest * 1000:.0f} ms; without the machine's part "
+        f"{worst.own * 1000:.0f} ms ({worst.name} at {worst.start - since:.2f} s), middle {middle * 1000:.0f} ms, "
         f"{sum(pause.is_new for pause in pauses)} with another stream"
     )
 
@@ -321,6 +325,7 @@ def _settings(size: Size) -> dict[str, str]:
         "QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS": "3000",
         "QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "6",
         "LOG__LEVEL": "INFO",
+        "LOG__HUB_BLOCKED_MS": "40",
     }
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -90,6 +91,7 @@ class Floor:
         self.lateness: list[tuple[float, float]] = []
         self._answers: dict[int, list[tuple[int, str, float]]] = {}
         self._questions = itertools.count(1)
+        self._ports = {each.sip_port for each in orders}
         self._lock = threading.RLock()
         self._path = str(directory / "audio.sock")
         self._output = (directory / "phones.out").open("ab")
@@ -122,7 +124,8 @@ class Floor:
     ) -> None:
         for phone in self.phones:
             if phone.pid:
-                os.kill(phone.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(phone.pid, signal.SIGKILL)
         for process in (self._nursery, self._audio):
             process.kill()
             process.wait()
@@ -144,11 +147,18 @@ class Floor:
     def bear(self, phone: PhoneSeen, delay: float = 0.0) -> None:
         """Switch a phone on; a caller calls after `delay` seconds."""
         seed = f"{phone.orders.seed}-{phone.lives}"
-        orders = replace(phone.orders, seed=seed, rtp_port=free_port(), start_after=delay)
+        orders = replace(phone.orders, seed=seed, rtp_port=self._fresh_port(), start_after=delay)
         phone.lives += 1
         assert self._nursery.stdin is not None
         self._nursery.stdin.write(json.dumps(asdict(orders)).encode() + b"\n")
         self._nursery.stdin.flush()
+
+    def _fresh_port(self) -> int:
+        """One that no phone of this floor ever had: the next one may not have opened its own yet."""
+        while (port := free_port()) in self._ports:
+            pass
+        self._ports.add(port)
+        return port
 
     def kill(self, phone: PhoneSeen) -> None:
         """As if the power was cut."""
@@ -197,6 +207,10 @@ class Floor:
         self._control.send(json.dumps({"ask": number}).encode())
         assert until(lambda: number in self._answers, 10, 0.01), "the audio process does not answer"
         return self._answers.pop(number)
+
+    def watch_media(self, pid: int) -> None:
+        """Name the process whose waiting for the machine is told with each pause."""
+        self._control.send(json.dumps({"watch": pid}).encode())
 
     def in_progress(self) -> int:
         """How many callers are in a call that was answered."""

@@ -45,14 +45,16 @@ class Finding:
     call_id: str | None = None
 
 
-def lost_calls(floor: Floor, stored: Stored, now: float, *, up_since: float) -> list[Finding]:
+def lost_calls(floor: Floor, stored: Stored, *, up_since: float) -> list[Finding]:
     """Callers who were answered and have lost their call; `up_since` is when signalling was back last."""
-    rows = stored.by_dialog()
+    rows, now = stored.by_dialog(), stored.taken_at
     agents = {call.sip_call_id: call for call in floor.calls("agent")}
     found: list[Finding] = []
     for call in floor.calls("caller"):
         if call.answered_at is None or call.hung_up_at or call.died_at:
             continue
+        if max(call.answered_at, call.ended_at or 0.0) > stored.taken_at:
+            continue  # the rows are older; it is judged the next time
         row = rows.get(call.sip_call_id)
         if call.ended_at is None:
             why = _is_held_in_vain(call, row, now, up_since)

@@ -40,6 +40,7 @@ def main() -> None:
     """Serve until the end of the input; nothing here waits in a greenlet, so that no hub is forked."""
     logger.remove()
     gc.freeze()
+    os.nice(15)  # real phones take no time from the machine that serves them
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     parent = os.getpid()
     for line in open(0, "rb", buffering=0):  # noqa: SIM115

@@ -15,11 +15,13 @@ SILENT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing was heard for so long, without what this machine's phones were late; in seconds."""
+    """Nothing was heard for so long, in seconds."""
 
     name: str
     start: float
     seconds: float
+    own: float
+    """Without the time for which the machine let the media process, or the phones, wait for a processor."""
     is_new: bool
     """Whether another stream (SSRC) came after it."""
     call_id: str | None
@@ -38,13 +40,14 @@ def pauses_between(floor: Floor, stored: Stored, start: float, end: float) -> li
         if phone.was_ill(*around) or (peer is not None and peer.was_ill(*around)):
             continue
         found.append(_pause(phone, told, row, floor.lateness))
-    return sorted(found, key=lambda pause: -pause.seconds)
+    return sorted(found, key=lambda pause: -pause.own)
 
 
 def _pause(phone: PhoneSeen, told: Told, row: Row | None, lateness: Iterable[tuple[float, float]]) -> Pause:
     late = sum(max(0.0, min(told["to"], end) - max(told["from"], begin)) for begin, end in list(lateness))
-    seconds = told["to"] - told["from"] - late
-    return Pause(phone.orders.name, told["from"], seconds, told["is_new"], row["id"] if row else None)
+    seconds = told["to"] - told["from"]
+    own = max(0.0, seconds - late - told["waited"])
+    return Pause(phone.orders.name, told["from"], seconds, own, told["is_new"], row["id"] if row else None)
 
 
 class Peers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +34,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Stored:
-    """All of it, at one moment."""
+    """All of it, not older than `taken_at`."""
 
+    taken_at: float
     calls: list[Row]
     offers: list[Row]
     entries: list[Row]
@@ -43,7 +45,7 @@ class Stored:
     @classmethod
     def by(cls, service: Service) -> Stored:
         """Read it now."""
-        return cls(*(service.rows(query) for query in (_CALLS, _OFFERS, _ENTRIES, _AGENTS)))
+        return cls(time.time(), *(service.rows(query) for query in (_CALLS, _OFFERS, _ENTRIES, _AGENTS)))
 
     @staticmethod
     def agents_of(service: Service) -> list[Row]:
