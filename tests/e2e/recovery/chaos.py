@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -80,7 +78,7 @@ class Chaos:
         self.service.prepare(roster=_roster(directory, agents))
         self.service.serve()
         self.floor = Floor(directory, orders)
-        self._media_pid = self._present()["media_pid"]
+        self._media_pid = self.service.media_pid()
         self.floor.watch_media(self._media_pid)
 
     def __enter__(self) -> Chaos:
@@ -143,11 +141,11 @@ class Chaos:
         self.floor.close()
         quiet = lambda: (  # noqa: E731
             not any(phone.is_engaged for phone in self.floor.phones)
-            and self._present()["active_calls"] == 0
-            and self._present()["legs"] == 0
+            and self.service.present()["active_calls"] == 0
+            and self.service.present()["legs"] == 0
         )
         if not until(quiet, 75, 0.5):
-            self._note(Finding("end", time.time(), f"it does not come to rest: {self._present()}"))
+            self._note(Finding("end", time.time(), f"it does not come to rest: {self.service.present()}"))
         stored = Stored.by(self.service)
         self._judge_rows(stored)
         for row in stored.calls:
@@ -199,7 +197,7 @@ class Chaos:
         self.floor.watch_media(self._media_pid)
 
     def _media_pid_now(self) -> int:
-        return int(self._present()["media_pid"])
+        return self.service.media_pid()
 
     def _strike_phone(self, fault: Fault) -> str:
         phones = self.floor.kinds("agent" if fault.target is Target.AGENT else "caller")
@@ -263,12 +261,6 @@ class Chaos:
         if finding.call_id and len(self.findings) < 12:
             self._say(all_about(self.service, finding.call_id))
         return True
-
-    def _present(self) -> dict[str, Any]:
-        url = f"http://127.0.0.1:{self.service.api_port}/api/v1/status"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            document: dict[str, Any] = json.load(answer)
-        return document
 
     # The table
 
