@@ -93,9 +93,6 @@ def assemble(
     base = lay_foundation(settings, clock, opened, make_media)
     people = _gather_people(base)
     inbound, clearing, recovery = _make_stories(base, people)
-    if isinstance(base.media, SteadyMedia):
-        rejoining = Rejoining(live=people.live, clearing=clearing, committer=base.committer)
-        base.media.on_restored = rejoining.note
     recovery.take_up()
     _take_requests(base, people.presence, inbound)
     administration = Administration(
@@ -194,6 +191,11 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         bye_race_delay_seconds=general.bye_race_delay_ms / 1000,
     )
     inbound = _make_inbound(base, people, legs, clearing)
+    refreshing = Refreshing(legs=legs, media=base.media)
+    if isinstance(base.media, SteadyMedia):
+        base.media.on_restored = Rejoining(
+            live=people.live, clearing=clearing, committer=base.committer, ask_if_silent=refreshing.watch
+        ).note
     recovery = Recovery(
         owner=base.owner,
         engine=base.engine,
@@ -206,7 +208,7 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         clearing=clearing,
         listen_for_offers=legs.listen_for_offers,
         go_on=inbound.go_on,
-        ask_if_silent=Refreshing(legs=legs, media=base.media).watch,
+        ask_if_silent=refreshing.watch,
     )
     return inbound, clearing, recovery
 

@@ -253,7 +253,7 @@ class Chaos:
         return is_alive(self.service.pid)
 
     def _note(self, finding: Finding) -> bool:
-        key = (finding.rule, finding.call_id or finding.text[:40])
+        key = (finding.rule, finding.call_id or finding.text.split(" is ")[0])
         if key in self.findings:
             return False
         self.findings[key] = finding
