@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from loguru import logger
 
-WORD = b"\n"
-"""What lets it go on, on its standard input; the end of that ends it."""
+WORD, GOODBYE = b"\n", b"."
+"""What lets it go on, on its standard input, and what ends it, as does the end of that."""
 
 
 class Standby:
@@ -62,14 +61,19 @@ class Standby:
         if self._is_dismissed:
             return
         self._is_dismissed = True
+        if self._waiting is not None and self._waiting.poll() is None:
+            os.write(self._writing, GOODBYE)
+            _end(self._waiting, seconds)
         os.close(self._writing)
         os.close(self._reading)
-        if self._waiting is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._waiting.wait(seconds)
-                return
-            self._waiting.kill()
-            self._waiting.wait()
+
+
+def _end(ending: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        ending.wait(seconds)
+    except subprocess.TimeoutExpired:
+        ending.kill()
+        ending.wait()
 
 
 def await_word() -> bool:
