@@ -5,9 +5,9 @@ comes as JSON datagrams on the Unix socket SOCKET: `{"phone": 3, "call": "...", 
 with `"to": null` it is silent; `"alive": false` closes its port, as if the phone had lost its power, and
 `"frozen": true` lets it neither read nor send. Standard output tells, a line of JSON each, of every pause in
 what a phone hears that is longer than `GAP_SECONDS`, of every new source, and of every time that this process
-itself was late. `{"ask": 7}` is answered with when each phone that is in a call has heard something last. `{"watch": 4711}` names the
-media process: of each pause it is told for how long that process was ready to run meanwhile, and the machine did
-not let it (`run_delay` in /proc/PID/schedstat).
+itself was late. `{"ask": 7}` is answered with when each phone that is in a call has heard something last. `{"watch": 4711}` names a
+process: of each pause it is told for how long that process was ready to run meanwhile, and the machine did not let
+it (`run_delay` in /proc/PID/schedstat).
 
 Arrival times are the kernel's (`SO_TIMESTAMPNS`), so nothing depends on when this process reads. One loop does it
 all: a quarter of the phones each 5 ms, by absolute times.
@@ -36,7 +36,7 @@ _HEADER = struct.Struct("!BBHII")
 _TIMESPEC = struct.Struct("@qq")
 _PAYLOAD = bytes([0xFF, 0x7F] * 80)
 _MOST_READ = 400
-_LOOKS = 4000
+_LOOKS = 2000
 _OLDEST_SECONDS = 0.001
 
 
@@ -114,29 +114,32 @@ class Line:
 
 
 class Waiting:
-    """How long a process has waited for a processor, looked at again and again."""
+    """How long processes have waited for a processor, looked at again and again."""
 
     def __init__(self) -> None:
-        self._path = ""
-        self._looks: deque[tuple[float, float]] = deque(maxlen=_LOOKS)
+        self._looks: dict[int, deque[tuple[float, float]]] = {}
 
     def watch(self, pid: int) -> None:
-        """Another process."""
-        self._path = f"/proc/{pid}/schedstat"
-        self._looks.clear()
+        """One more."""
+        self._looks.setdefault(pid, deque(maxlen=_LOOKS))
 
     def look(self) -> None:
         """Once for every tick."""
-        with contextlib.suppress(OSError, IndexError), open(self._path, encoding="ascii") as file:
-            self._looks.append((time.time(), int(file.read().split()[1]) / 1e9))
+        for pid, looks in self._looks.items():
+            with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+                looks.append((time.time(), int(file.read().split()[1]) / 1e9))
 
-    def between(self, start: float, end: float) -> float:
-        """The seconds that it waited between these times, to the next look."""
-        before = next((waited for at, waited in reversed(self._looks) if at <= start), None)
-        after = next((waited for at, waited in self._looks if at >= end), None)
-        if before is None:
-            return 0.0
-        return (self._looks[-1][1] if after is None else after) - before
+    def between(self, start: float, end: float) -> dict[int, float]:
+        """The seconds that each waited between these times, from the last look before to the first one after."""
+        return {pid: _grown(looks, start, end) for pid, looks in self._looks.items()}
+
+
+def _grown(looks: Sequence[tuple[float, float]], start: float, end: float) -> float:
+    if not looks or looks[-1][0] < start or looks[0][0] > end:
+        return 0.0
+    before = next((waited for at, waited in reversed(looks) if at <= start), looks[0][1])
+    after = next((waited for at, waited in looks if at >= end), looks[-1][1])
+    return after - before
 
 
 class Exchange:

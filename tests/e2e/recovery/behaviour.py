@@ -34,6 +34,9 @@ BUSY_HERE = 486
 ANSWER_PATIENCE_SECONDS = 15.0
 """How long a caller waits for its 200; then it tries again."""
 
+FAREWELL_SECONDS = 2.0
+"""Within this all callers hang up when the run closes."""
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -242,7 +245,7 @@ class CallerPhone(Phone):
         patience = self._chance.uniform(2.0, 2 * self._orders.patience) if is_impatient else None
         if not session.wait(self._closing, timeout=patience):
             return
-        session.wait(self._never, timeout=self._chance.uniform(0.0, 5.0))
+        session.wait(self._never, timeout=self._chance.uniform(0.0, FAREWELL_SECONDS))
 
 
 KINDS: dict[str, Callable[[Orders], Phone]] = {"agent": AgentPhone, "caller": CallerPhone}

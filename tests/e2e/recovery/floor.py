@@ -89,6 +89,7 @@ class Floor:
         """What phones told of that is an error by itself, such as a second offer."""
         self.pauses: list[Told] = []
         self.lateness: list[tuple[float, float]] = []
+        self.media_pids: set[int] = set()
         self._answers: dict[int, list[tuple[int, str, float]]] = {}
         self._questions = itertools.count(1)
         self._ports = {each.sip_port for each in orders}
@@ -208,8 +209,10 @@ class Floor:
         assert until(lambda: number in self._answers, 10, 0.01), "the audio process does not answer"
         return self._answers.pop(number)
 
-    def watch_media(self, pid: int) -> None:
-        """Name the process whose waiting for the machine is told with each pause."""
+    def watch(self, pid: int, *, is_media: bool) -> None:
+        """Name a process whose waiting for the machine is told with each pause."""
+        if is_media:
+            self.media_pids.add(pid)
         self._control.send(json.dumps({"watch": pid}).encode())
 
     def in_progress(self) -> int:

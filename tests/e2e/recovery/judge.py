@@ -7,9 +7,11 @@ The rules, exactly:
   rule). Everything else is a lost call.
 - **No agent twice.** Offers of one agent do not overlap in time, nor do those of one entry; no phone is invited
   while it has a call.
-- **Order kept.** When an agent is offered an entry, no entry of the same queue and priority that arrived before
-  it was in line, without an offer, from `SETTLE_SECONDS` before until as long after; one that this agent has
-  missed before does not count.
+- **Order kept.** When an agent is offered an entry, no entry of the same queue and priority that had arrived
+  before it was in line, without an offer, all the time from when the agent's last offer had ended (the choice may
+  be as old as that: while the media process is replaced, what follows from it waits), and `SETTLE_SECONDS` before
+  the offer, until as long after it; one that this agent has missed before does not count. So a caller who comes
+  back in line must have its old place.
 - **Records complete.** An ended call has disposition, cause, and who hung up; its times add up; its offers and
   its entry have ended as the call did.
 - **No agent stuck.** An agent whose phone is well and has no call is not held for longer than the longest rule
@@ -107,20 +109,24 @@ def out_of_order(stored: Stored, since: float) -> list[Finding]:
     for offer in stored.offers:
         of_entry.setdefault(offer["entry_id"], []).append(offer)
     entries = {entry["id"]: entry for entry in stored.entries}
+    free_since: dict[int, float] = {}
     found: list[Finding] = []
     for offer in stored.offers:
+        free, chosen = free_since.get(offer["agent_id"], offer["offered_at"]), entries[offer["entry_id"]]
+        free_since[offer["agent_id"]] = offer["ended_at"] or offer["offered_at"]
         if offer["offered_at"] < since:
             continue
-        chosen = entries[offer["entry_id"]]
+        start = min(free, offer["offered_at"] - SETTLE_SECONDS)
         for other in stored.entries:
-            if _is_passed_over(other, chosen, offer, of_entry.get(other["id"], [])):
+            if _is_passed_over(other, chosen, offer, start, of_entry.get(other["id"], [])):
                 text = f"entry {other['id']} came before {chosen['id']}, and the latter was offered"
                 found.append(Finding("order", offer["offered_at"], text, other["call_id"]))
     return found
 
 
-def _is_passed_over(other: Row, chosen: Row, offer: Row, offers: Iterable[Row]) -> bool:
-    start, end = offer["offered_at"] - SETTLE_SECONDS, offer["offered_at"] + SETTLE_SECONDS
+def _is_passed_over(other: Row, chosen: Row, offer: Row, start: float, offers: Iterable[Row]) -> bool:
+    """Whether `other` was in line and free from `start` on, and the agent that it had not missed chose `chosen`."""
+    end = offer["offered_at"] + SETTLE_SECONDS
     return (
         other["first_arrived_at"] < chosen["first_arrived_at"]
         and other["queue_id"] == chosen["queue_id"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.e2e.recovery.floor import Floor, PhoneCall, PhoneSeen, Told
@@ -22,6 +22,8 @@ class Pause:
     seconds: float
     own: float
     """Without the time for which the machine let the media process, or the phones, wait for a processor."""
+    of_both: float
+    """Without that for which the signalling process waited too, which brings a new media process its legs."""
     is_new: bool
     """Whether another stream (SSRC) came after it."""
     call_id: str | None
@@ -39,15 +41,25 @@ def pauses_between(floor: Floor, stored: Stored, start: float, end: float) -> li
         peer, row = peers.of(told["call"], told["phone"])
         if phone.was_ill(*around) or (peer is not None and peer.was_ill(*around)):
             continue
-        found.append(_pause(phone, told, row, floor.lateness))
+        found.append(_pause(phone, told, row, floor))
     return sorted(found, key=lambda pause: -pause.own)
 
 
-def _pause(phone: PhoneSeen, told: Told, row: Row | None, lateness: Iterable[tuple[float, float]]) -> Pause:
-    late = sum(max(0.0, min(told["to"], end) - max(told["from"], begin)) for begin, end in list(lateness))
+def _pause(phone: PhoneSeen, told: Told, row: Row | None, floor: Floor) -> Pause:
+    spans = list(floor.lateness)
+    late = sum(max(0.0, min(told["to"], end) - max(told["from"], begin)) for begin, end in spans)
+    waited = {int(pid): seconds for pid, seconds in told["waited"].items()}
+    of_media = sum(seconds for pid, seconds in waited.items() if pid in floor.media_pids)
     seconds = told["to"] - told["from"]
-    own = max(0.0, seconds - late - told["waited"])
-    return Pause(phone.orders.name, told["from"], seconds, own, told["is_new"], row["id"] if row else None)
+    return Pause(
+        name=phone.orders.name,
+        start=told["from"],
+        seconds=seconds,
+        own=max(0.0, seconds - late - of_media),
+        of_both=max(0.0, seconds - late - sum(waited.values())),
+        is_new=told["is_new"],
+        call_id=row["id"] if row else None,
+    )
 
 
 class Peers:

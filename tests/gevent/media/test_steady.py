@@ -131,6 +131,37 @@ def test_both_directions_are_heard_again(
         assert phone.heard[-1].source == (HOST, phone.engine_port)
 
 
+def test_many_calls_are_given_back_at_a_time_talkers_first(
+    machine: Machine, media: SteadyMedia, restorations: list[Restored]
+) -> None:
+    ports = {name: media.open(name) for name in map(str, range(40))}
+    for number in range(20, 40, 2):
+        media.join(str(number), str(number + 1))
+    waits: list[str] = []
+    most = 0
+    ask = machine.open
+
+    def slow(leg_id: str, **more: object) -> object:
+        nonlocal most
+        waits.append(leg_id)
+        most = max(most, len(waits))
+        gevent.sleep(0.02)
+        waits.remove(leg_id)
+        return ask(leg_id, **more)
+
+    machine.open = slow  # type: ignore[method-assign]
+    replace(machine, media)
+    with gevent.Timeout(5):
+        while not restorations:
+            gevent.sleep(0.01)
+    (restored,) = restorations
+    assert most > 8
+    assert sorted(restored.reopened) == sorted(ports)
+    assert {int(leg_id) for leg_id in restored.reopened[:10]} <= set(range(20, 40))
+    assert {leg.leg_id: leg.port for leg in media.list()} == ports
+    assert all((leg.joined_to is not None) == (int(leg.leg_id) >= 20) for leg in media.list())
+
+
 def test_what_changed_after_the_open_is_given_back_too(
     machine: Machine, media: SteadyMedia, restorations: list[Restored], phones: Phones
 ) -> None:
