@@ -93,6 +93,8 @@ class SteadyMedia:
         self._patience_seconds = patience_seconds
         self._monotonic = (clock or SystemClock()).monotonic
         self._legs: dict[str, _Leg] = {}
+        self._doubtful: set[str] = set()
+        """Legs whose `open` got no answer: nobody knows whether they are open."""
         self._outages = 0
         self._left = False
         self._steady = Event()
@@ -113,8 +115,23 @@ class SteadyMedia:
         port: int | None = None,
     ) -> int:
         """See `MediaEngine.open`."""
-        opened = self._lasting(lambda: self._engine.open(leg_id, remote=remote, play=play, port=port))
+        try:
+            opened = self._lasting(lambda: self._open(leg_id, remote, play, port))
+        finally:
+            self._doubtful.discard(leg_id)
         self._legs[leg_id] = _Leg(leg_id, opened, remote, play)
+        return opened
+
+    def _open(self, leg_id: str, remote: RemoteMedia | None, play: str | None, port: int | None) -> int:
+        """Open a leg that may be open already, if an answer came too late: then what was asked for it is old."""
+        if leg_id in self._doubtful:
+            self._engine.close(leg_id)
+        try:
+            opened = self._engine.open(leg_id, remote=remote, play=play, port=port)
+        except MediaUnavailable:
+            self._doubtful.add(leg_id)
+            raise
+        self._doubtful.discard(leg_id)
         return opened
 
     def set_remote(self, leg_id: str, remote: RemoteMedia) -> None:
@@ -160,6 +177,7 @@ class SteadyMedia:
     def close(self, *leg_ids: str) -> StatisticsOfLegs:
         """See `MediaEngine.close`; never waits for a new process, which will not have these legs."""
         for leg_id in leg_ids:
+            self._doubtful.discard(leg_id)
             leg = self._legs.pop(leg_id, None)
             if leg is not None:
                 _part(leg)
@@ -232,7 +250,7 @@ class SteadyMedia:
 
     def _give_back(self, restored: Restored, outage: int) -> None:
         """Open what is not open and join what is not joined, those that talk first; close what nobody owns."""
-        hears = {leg.leg_id: leg.joined_to for leg in self._engine.list()}
+        hears = {leg.leg_id: leg.joined_to for leg in self._engine.list() if leg.leg_id not in self._doubtful}
         for calls in _talking_and_others(self._legs.values()):
             self._give_back_calls(calls, hears, restored, outage)
         if not self._is_past(outage):
@@ -270,7 +288,7 @@ class SteadyMedia:
 
     def _open_again(self, leg: _Leg, restored: Restored) -> bool:
         try:
-            self._engine.open(leg.leg_id, remote=leg.remote, play=leg.playing, port=leg.port)
+            self._open(leg.leg_id, leg.remote, leg.playing, leg.port)
         except (MediaUnavailable, NotAllowed):
             raise
         except CallCenterError as error:

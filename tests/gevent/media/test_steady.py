@@ -214,6 +214,26 @@ def test_who_finds_the_process_gone_asks_the_next(machine: Machine, media: Stead
     assert media.statistics("a").joined_to == "b"
 
 
+def test_a_leg_that_was_opened_though_the_answer_came_too_late_is_opened_again(
+    machine: Machine, media: SteadyMedia
+) -> None:
+    assert machine.engine is not None
+    opened: list[str] = []
+    open_now = machine.engine.open
+
+    def open_late(leg_id: str, **more: object) -> int:
+        port = open_now(leg_id, **more)  # type: ignore[arg-type]
+        opened.append(leg_id)
+        if len(opened) == 1:
+            raise MediaUnavailable("no answer in time")
+        return port
+
+    machine.open = open_late  # type: ignore[method-assign]
+    port = media.open("a", play=MUSIC)
+    assert opened == ["a", "a"]
+    assert [(leg.leg_id, leg.port, leg.playing) for leg in media.list()] == [("a", port, MUSIC)]
+
+
 def test_patience_has_an_end(machine: Machine, phones: Phones) -> None:
     media = SteadyMedia(machine, patience_seconds=0.2)  # type: ignore[arg-type]
     media.open("a")
