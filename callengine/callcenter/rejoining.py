@@ -26,8 +26,8 @@ _REASON = 'SIP;cause=500;text="Audio lost"'
 class Rejoining:
     """Told when the legs of the live calls were opened again.
 
-    `ask_if_silent` is told those whose phones have answered: the new process has never heard them, so it cannot
-    say that one of them has fallen silent.
+    `ask_if_silent` is told those whose phones have answered: the new process has never heard them, so it
+    cannot say that one of them has fallen silent.
     """
 
     def __init__(

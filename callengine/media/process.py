@@ -33,12 +33,13 @@ class MediaProcess:
     """The media process behind `socket_path`: one that is alive there, or a child started with `command`.
 
     Without a `command` somebody else starts it, again too when it dies, and ends it: here it is only waited
-    for. A child has a session of its own: what ends this process does not end it. `start_seconds` bounds the
-    wait for its first answer, `stop_seconds` the wait for an orderly end. It is asked again and again; one that
-    is frozen, or does not answer within `frozen_seconds`, is ended by force, whosever it is, and counts as dead.
-    With a `standby_command` another one is kept in reserve (`standby.py`), from `standby_seconds` after a
-    beginning on. `environment` is the children's, ours by default. `on_death` and `on_restart` are called in the
-    watching greenlet and must not wait: when the process and its legs are gone, and once another answers.
+    for. A child has a session of its own: what ends this process does not end it. `start_seconds` bounds
+    the wait for its first answer, `stop_seconds` the wait for an orderly end. It is asked again and again;
+    one that is frozen, or does not answer within `frozen_seconds`, is ended by force, whosever it is, and
+    counts as dead. With a `standby_command` another one is kept in reserve (`standby.py`), from
+    `standby_seconds` after a beginning on. `environment` is the children's, ours by default. `on_death` and
+    `on_restart` are called in the watching greenlet and must not wait: when the process and its legs are
+    gone, and once another answers.
     """
 
     def __init__(

@@ -1,9 +1,10 @@
 """The pulse of a media process, felt over a connection of its own: who it is, and whether it lives.
 
-Theory of operation. It is asked ten times a second. One that does not answer is looked at in /proc: stopped, it
-is frozen (two looks); asleep although a question lies there for it, it is frozen too (five looks). One that runs,
-or is ready to and waits for a processor, may have much to do: it has all of the time that it is granted. What
-counts is how often we looked, not how long it took: when the whole machine stood still, so did we.
+Theory of operation. It is asked ten times a second. One that does not answer is looked at in /proc:
+stopped, it is frozen (two looks); asleep although a question lies there for it, it is frozen too (five
+looks). One that runs, or is ready to and waits for a processor, may have much to do: it has all of the time
+that it is granted. What counts is how often we looked, not how long it took: when the whole machine stood
+still, so did we.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def _connect(path: str) -> socket.socket:
 def _answers(connected: socket.socket, looks: int, state: Callable[[], str]) -> bool:
     """Whether there is an answer before it must be taken for frozen.
 
-    Never after one look, since after a pause of this very process the first is over although the answer is there.
+    Never after one look, since after a pause of this very process the first is over although the answer is
+    there.
     """
     connected.settimeout(BEAT_SECONDS)
     stopped = asleep = 0

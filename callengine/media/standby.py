@@ -15,8 +15,8 @@ WORD, GOODBYE = b"\n", b"."
 class Standby:
     """At most one process that waits; `command` is to read its word before it takes the socket.
 
-    It has a session of its own, and ends with us, or when it is dismissed. One pipe serves all of them, one after
-    another: nothing that we hold depends on whether one waits at the moment.
+    It has a session of its own, and ends with us, or when it is dismissed. One pipe serves all of them, one
+    after another: nothing that we hold depends on whether one waits at the moment.
     """
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
@@ -32,7 +32,7 @@ class Standby:
         return not self._is_dismissed and (self._waiting is None or self._waiting.poll() is not None)
 
     def prepare(self) -> None:
-        """Start one, if none waits. A failure is logged: then the next process is started when it is needed."""
+        """Start one, if none waits. A failure is logged: then the next is started when it is needed."""
         if not self.is_wanted:
             return
         try:

@@ -123,7 +123,7 @@ class SteadyMedia:
         return opened
 
     def _open(self, leg_id: str, remote: RemoteMedia | None, play: str | None, port: int | None) -> int:
-        """Open a leg that may be open already, if an answer came too late: then what was asked for it is old."""
+        """Open a leg; if it may be open already, since an answer came too late, it is closed before."""
         if leg_id in self._doubtful:
             self._engine.close(leg_id)
         try:
@@ -249,7 +249,7 @@ class SteadyMedia:
         before.set()
 
     def _give_back(self, restored: Restored, outage: int) -> None:
-        """Open what is not open and join what is not joined, those that talk first; close what nobody owns."""
+        """Open what is not open, join what is not joined, talkers first; close what nobody owns."""
         hears = {leg.leg_id: leg.joined_to for leg in self._engine.list() if leg.leg_id not in self._doubtful}
         for calls in _talking_and_others(self._legs.values()):
             self._give_back_calls(calls, hears, restored, outage)

@@ -1,16 +1,16 @@
 """The audio of all phones of a chaos run, in one process: `python -m tests.e2e.recovery.audio SOCKET COUNT`.
 
-Each phone has a number below COUNT. `{"phone": 3, "alive": true, "port": 4002}` opens its RTP port. What it is to do
-comes as JSON datagrams on the Unix socket SOCKET: `{"phone": 3, "call": "...", "to": ["127.0.0.1", 4000]}` lets it speak,
-with `"to": null` it is silent; `"alive": false` closes its port, as if the phone had lost its power, and
-`"frozen": true` lets it neither read nor send. Standard output tells, a line of JSON each, of every pause in
-what a phone hears that is longer than `GAP_SECONDS`, of every new source, and of every time that this process
-itself was late. `{"ask": 7}` is answered with when each phone that is in a call has heard something last. `{"watch": 4711}` names a
-process: of each pause it is told for how long that process was ready to run meanwhile, and the machine did not let
-it (`run_delay` in /proc/PID/schedstat).
+Each phone has a number below COUNT. `{"phone": 3, "alive": true, "port": 4002}` opens its RTP port. What it
+is to do comes as JSON datagrams on the Unix socket SOCKET: `{"phone": 3, "call": "...", "to": ["127.0.0.1",
+4000]}` lets it speak, with `"to": null` it is silent; `"alive": false` closes its port, as if the phone had
+lost its power, and `"frozen": true` lets it neither read nor send. Standard output tells, a line of JSON
+each, of every pause in what a phone hears that is longer than `GAP_SECONDS`, of every new source, and of
+every time that this process itself was late. `{"ask": 7}` is answered with when each phone that is in a
+call has heard something last. `{"watch": 4711}` names a process: of each pause it is told for how long that
+process was ready to run meanwhile, and the machine did not let it (`run_delay` in /proc/PID/schedstat).
 
-Arrival times are the kernel's (`SO_TIMESTAMPNS`), so nothing depends on when this process reads. One loop does it
-all: a quarter of the phones each 5 ms, by absolute times.
+Arrival times are the kernel's (`SO_TIMESTAMPNS`), so nothing depends on when this process reads. One loop
+does it all: a quarter of the phones each 5 ms, by absolute times.
 """
 
 from __future__ import annotations
@@ -126,11 +126,14 @@ class Waiting:
     def look(self) -> None:
         """Once for every tick."""
         for pid, looks in self._looks.items():
-            with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            with (
+                contextlib.suppress(OSError, IndexError),
+                open(f"/proc/{pid}/schedstat", encoding="ascii") as file,
+            ):
                 looks.append((time.time(), int(file.read().split()[1]) / 1e9))
 
     def between(self, start: float, end: float) -> dict[int, float]:
-        """The seconds that each waited between these times, from the last look before to the first one after."""
+        """The seconds that each waited between these times, from the look before to the one after."""
         return {pid: _grown(looks, start, end) for pid, looks in self._looks.items()}
 
 

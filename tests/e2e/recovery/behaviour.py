@@ -1,5 +1,6 @@
-"""What one phone of a chaos run does, in a process of its own: an agent answers and talks, a caller calls again
-and again. SIP is the softphone's; the audio is another process's (`audio.py`), which is told where to send."""
+"""What one phone of a chaos run does, in a process of its own: an agent answers and talks, a caller calls
+again and again. SIP is the softphone's; the audio is another process's (`audio.py`), which is told where to
+send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chaos run: a full floor of phones, one fault after another, a judgement after each, and the table of it."""
+"""A chaos run: a full floor of phones, one fault after another, a judgement after each, and the table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.e2e.recovery.judge import AgentWatch, Finding, bad_records, double_of
 from tests.e2e.recovery.plan import Deed, Fault, Target
 from tests.e2e.recovery.sound import Pause, pauses_between, silent_phones
 from tests.e2e.recovery.stored import Stored, all_about
+from tests.e2e.recovery.table import Struck, told
 from tests.e2e.service import PASSWORD, Service, is_alive, until
 
 SETTLED_SECONDS = 1.5
@@ -38,19 +39,6 @@ class Size:
     calm_seconds: float
     pace: float = 1.0
     """What all times of the faults are multiplied by."""
-
-
-@dataclass
-class Struck:
-    """A fault that happened, and what was seen."""
-
-    fault: Fault
-    at: float
-    in_progress: int
-    talking: int
-    settled_at: float = 0.0
-    pauses: list[Pause] = field(default_factory=list)
-    lost: int = 0
 
 
 class Chaos:
@@ -108,14 +96,16 @@ class Chaos:
         everybody = until(
             lambda: self.floor.in_progress() >= callers * 0.9 and self.floor.talking() >= agents * 0.8, 60
         )
-        assert everybody, f"{self.floor.in_progress()} calls, {self.floor.talking()} talk: {self.floor.told[:5]}"
+        assert everybody, (
+            f"{self.floor.in_progress()} calls, {self.floor.talking()} talk: {self.floor.told[:5]}"
+        )
 
     def rest(self) -> None:
         """Nothing is done to anybody: what the machine itself does to the audio."""
         began = time.time()
         self.pass_time(self.size.calm_seconds)
         self.calm = pauses_between(self.floor, Stored.by(self.service), began, time.time())
-        self._say(f"calm for {self.size.calm_seconds:.0f} s: {_told(self.calm, began)}")
+        self._say(f"calm for {self.size.calm_seconds:.0f} s: {told(self.calm, began)}")
 
     def strike(self, fault: Fault) -> None:
         """One fault, and the judgement after it."""
@@ -138,7 +128,8 @@ class Chaos:
         self._judge(struck)
         self._say(
             f"{fault.number:3} {fault.target} {fault.deed} {whom} ({fault.lasts} s, back after "
-            f"{back_at - struck.at:.2f} s), {struck.in_progress} calls, {struck.talking} talk; {_told(struck.pauses, struck.at)}"
+            f"{back_at - struck.at:.2f} s), {struck.in_progress} calls, {struck.talking} talk; "
+            f"{told(struck.pauses, struck.at)}"
         )
 
     def finish(self) -> None:
@@ -253,7 +244,9 @@ class Chaos:
     def _look_at_agents(self, now: float) -> None:
         stored = Stored.agents_of(self.service)
         if self._is_up():
-            self.watch.look(self.floor, stored, now, waiting=self.floor.in_progress() - self.floor.talking() - 5)
+            self.watch.look(
+                self.floor, stored, now, waiting=self.floor.in_progress() - self.floor.talking() - 5
+            )
         for finding in self.watch.stuck.values():
             self._note(finding)
 
@@ -269,59 +262,6 @@ class Chaos:
         if finding.call_id and len(self.findings) < 12:
             self._say(all_about(self.service, finding.call_id))
         return True
-
-    # The table
-
-    def table(self) -> list[str]:
-        """A line for each kind of fault: times tried, calls in progress, calls lost, the longest pause.
-
-        That as it was heard, and without the time for which the machine let our processes wait.
-        """
-        rows = [f"{'fault':<30}{'tried':>6}{'calls':>7}{'lost':>6}{'gap':>12}{'own':>12}"]
-        for target in Target:
-            for deed in Deed:
-                struck = [each for each in self.struck if each.fault.kind == (target, deed)]
-                if struck:
-                    rows.append(_row(f"{target} {deed}", struck))
-        return rows
-
-    def longest(self, *targets: Target, deed: Deed | None = None) -> float:
-        """The longest pause after faults of these, in seconds, without what the machine took."""
-        return max(
-            (
-                pause.of_both if each.fault.target is Target.MEDIA else pause.own
-                for each in self.struck
-                if each.fault.target in targets and deed in (None, each.fault.deed)
-                for pause in each.pauses
-            ),
-            default=0.0,
-        )
-
-
-def _row(name: str, struck: Sequence[Struck]) -> str:
-    calls = sum(each.in_progress for each in struck) / len(struck)
-    pauses = [pause for each in struck for pause in each.pauses]
-    is_media = struck[0].fault.target is Target.MEDIA
-    heard = _milliseconds([pause.seconds for pause in pauses])
-    own = _milliseconds([pause.of_both if is_media else pause.own for pause in pauses])
-    return f"{name:<30}{len(struck):>6}{calls:>7.0f}{sum(each.lost for each in struck):>6}{heard:>12}{own:>12}"
-
-
-def _milliseconds(gaps: Sequence[float]) -> str:
-    return f"{max(gaps) * 1000:.0f} ms" if gaps else "under 50 ms"
-
-
-def _told(pauses: Sequence[Pause], since: float = 0.0) -> str:
-    if not pauses:
-        return "no pause over 50 ms"
-    middle = pauses[len(pauses) // 2].own
-    worst = pauses[0]
-    longest = max(pause.seconds for pause in pauses)
-    return (
-        f"{len(pauses)} pauses, longest {longest * 1000:.0f} ms; without the machine's part "
-        f"{worst.own * 1000:.0f} ms, of both {max(pause.of_both for pause in pauses) * 1000:.0f} ms ({worst.name} at {worst.start - since:.2f} s), middle {middle * 1000:.0f} ms, "
-        f"{sum(pause.is_new for pause in pauses)} with another stream"
-    )
 
 
 def _settings(size: Size) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The floor of a chaos run: all its phones, what each has told, and how one is killed, frozen, and brought back."""
+"""The floor of a chaos run: its phones, what each has told, and how one is killed, frozen, brought back."""
 
 from __future__ import annotations
 
@@ -300,5 +300,3 @@ def orders_for(
         )
         for number, (kind, name) in enumerate(names)
     ]
-
-

@@ -2,20 +2,20 @@
 
 The rules, exactly:
 
-- **No caller lost.** A caller that was answered (200) is in its call still, and the database says so; or it hung
-  up; or its agent's phone did; or one of the two phones was dead or frozen meanwhile (then the call may end by
-  rule). Everything else is a lost call.
-- **No agent twice.** Offers of one agent do not overlap in time, nor do those of one entry; no phone is invited
-  while it has a call.
-- **Order kept.** When an agent is offered an entry, no entry of the same queue and priority that had arrived
-  before it was in line, without an offer, all the time from when the agent's last offer had ended (the choice may
-  be as old as that: while the media process is replaced, what follows from it waits), and `SETTLE_SECONDS` before
-  the offer, until as long after it; one that this agent has missed before does not count. So a caller who comes
-  back in line must have its old place.
-- **Records complete.** An ended call has disposition, cause, and who hung up; its times add up; its offers and
-  its entry have ended as the call did.
-- **No agent stuck.** An agent whose phone is well and has no call is not held for longer than the longest rule
-  that may hold it (`HELD_SECONDS`), is not offline, and not idle while callers wait.
+- **No caller lost.** A caller that was answered (200) is in its call still, and the database says so; or it
+  hung up; or its agent's phone did; or one of the two phones was dead or frozen meanwhile (then the call
+  may end by rule). Everything else is a lost call.
+- **No agent twice.** Offers of one agent do not overlap in time, nor do those of one entry; no phone is
+  invited while it has a call.
+- **Order kept.** When an agent is offered an entry, no entry of the same queue and priority that had
+  arrived before it was in line, without an offer, all the time from when the agent's last offer had ended
+  (the choice may be as old as that: while the media process is replaced, what follows from it waits), and
+  `SETTLE_SECONDS` before the offer, until as long after it; one that this agent has missed before does not
+  count. So a caller who comes back in line must have its old place.
+- **Records complete.** An ended call has disposition, cause, and who hung up; its times add up; its offers
+  and its entry have ended as the call did.
+- **No agent stuck.** An agent whose phone is well and has no call is not held for longer than the longest
+  rule that may hold it (`HELD_SECONDS`), is not offline, and not idle while callers wait.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ SETTLE_SECONDS = 0.5
 BYE_SECONDS = 12.0
 """How long a phone may be in a call that has ended: a BYE is repeated every 4 s."""
 HELD_SECONDS = 60.0
-"""A phone that is gone is found out by media.timeout_seconds (15 here), or by a re-INVITE after 5 s, which is given
-up after 32 s; its BYE after 15 s."""
+"""A phone that is gone is found out by media.timeout_seconds (15 here), or by a re-INVITE after 5 s, which
+is given up after 32 s; its BYE after 15 s."""
 OFFLINE_SECONDS = 15.0
 IDLE_SECONDS = 10.0
 _CLOSE = 0.005
@@ -60,7 +60,7 @@ def lost_calls(floor: Floor, stored: Stored, *, up_since: float) -> list[Finding
             continue  # the rows are older; it is judged the next time
         row = rows.get(call.sip_call_id)
         if call.ended_at is None:
-            why = _is_held_in_vain(call, row, now, up_since)
+            why = _is_held_in_vain(row, now, up_since)
         else:
             why = None if row and _may_end(floor, call, row, agents) else f"{call.by}: {call.cause}"
         if why and not floor.phones[call.phone].was_ill(call.began_at, call.ended_at or now):
@@ -69,7 +69,7 @@ def lost_calls(floor: Floor, stored: Stored, *, up_since: float) -> list[Finding
     return found
 
 
-def _is_held_in_vain(call: PhoneCall, row: Row | None, now: float, up_since: float) -> str | None:
+def _is_held_in_vain(row: Row | None, now: float, up_since: float) -> str | None:
     if row is None:
         return "its phone is in a call that is not stored"
     if row["ended_at"] is not None and now - max(row["ended_at"], up_since) > BYE_SECONDS:
@@ -126,7 +126,7 @@ def out_of_order(stored: Stored, since: float) -> list[Finding]:
 
 
 def _is_passed_over(other: Row, chosen: Row, offer: Row, start: float, offers: Iterable[Row]) -> bool:
-    """Whether `other` was in line and free from `start` on, and the agent that it had not missed chose `chosen`."""
+    """Whether `other` was in line and free from `start` on, and `chosen` was offered to this agent."""
     end = offer["offered_at"] + SETTLE_SECONDS
     return (
         other["first_arrived_at"] < chosen["first_arrived_at"]
@@ -135,8 +135,8 @@ def _is_passed_over(other: Row, chosen: Row, offer: Row, start: float, offers: I
         and other["joined_at"] < start
         and (other["left_at"] is None or other["left_at"] > end)
         and not any(
-            each["offered_at"] < end and (each["ended_at"] or end) > start
-            or each["agent_id"] == offer["agent_id"] and each["state"] in _FAILED and each["ended_at"] < end
+            (each["offered_at"] < end and (each["ended_at"] or end) > start)
+            or (each["agent_id"] == offer["agent_id"] and each["state"] in _FAILED and each["ended_at"] < end)
             for each in offers
         )
     )
@@ -174,7 +174,7 @@ def _problems(row: Row, open_offers: set[str]) -> list[str]:
 
 
 class AgentWatch:
-    """Looks at the agents again and again, and finds those who have been held, offline or idle for too long."""
+    """Looks at the agents again and again, for those who are held, offline or idle for too long."""
 
     def __init__(self) -> None:
         self._since: dict[str, tuple[str, float]] = {}

@@ -1,9 +1,9 @@
 """Gives birth to the phones of a chaos run: `python -m tests.e2e.recovery.nursery`.
 
-Standard input brings a line of JSON for each phone that is to be born (`Orders`). Each is a process of its own,
-forked from this one, which has everything loaded already: so two hundred of them start within seconds, and each
-can be killed or frozen as a phone would be. What they tell goes to standard output, which they share. They die
-when this process does, and it ends with its input.
+Standard input brings a line of JSON for each phone that is to be born (`Orders`). Each is a process of its
+own, forked from this one, which has everything loaded already: so two hundred of them start within seconds,
+and each can be killed or frozen as a phone would be. What they tell goes to standard output, which they
+share. They die when this process does, and it ends with its input.
 """
 
 from __future__ import annotations

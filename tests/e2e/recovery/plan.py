@@ -1,4 +1,4 @@
-"""What is to go wrong in a chaos run, drawn from a seed: the same seed gives the same faults in the same order."""
+"""What is to go wrong in a chaos run, drawn from a seed: the same seed gives the same faults."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Pause:
 
 
 def pauses_between(floor: Floor, stored: Stored, start: float, end: float) -> list[Pause]:
-    """The pauses that touch this time, the longest first; those of phones in trouble, or with such a peer, not."""
+    """The pauses that touch this time, the longest first; not those of phones in trouble or their peers."""
     peers = Peers(floor, stored)
     found = []
     for told in list(floor.pauses):

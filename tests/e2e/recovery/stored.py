@@ -1,4 +1,4 @@
-"""What a chaos run reads of the service's database: calls with their phones' dialogs, offers, entries, agents."""
+"""What a chaos run reads of the database: calls with the dialogs of their phones, offers, entries, agents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _OFFERS = """
 SELECT offers.id, offers.entry_id, offers.call_id, offers.agent_id, offers.state, offers.offered_at,
        offers.answered_at, offers.ended_at FROM offers ORDER BY offers.offered_at
 """
-_ENTRIES = "SELECT id, call_id, queue_id, priority, state, first_arrived_at, joined_at, left_at FROM queue_entries"
+_ENTRIES = (
+    "SELECT id, call_id, queue_id, priority, state, first_arrived_at, joined_at, left_at FROM queue_entries"
+)
 _AGENTS = """
 SELECT agents.name, agents.state, agents.load, agents.state_since,
        (SELECT count(*) FROM bindings WHERE bindings.agent_id = agents.id) AS bindings FROM agents
@@ -45,7 +47,11 @@ class Stored:
     @classmethod
     def by(cls, service: Service) -> Stored:
         """Read it now."""
-        return cls(time.time(), *(service.rows(query) for query in (_CALLS, _OFFERS, _ENTRIES, _AGENTS)))
+        at = time.time()
+        calls, offers, entries, agents = (
+            list[Row](service.rows(query)) for query in (_CALLS, _OFFERS, _ENTRIES, _AGENTS)
+        )
+        return cls(at, calls, offers, entries, agents)
 
     @staticmethod
     def agents_of(service: Service) -> list[Row]:
@@ -61,7 +67,12 @@ class Stored:
 def all_about(service: Service, call_id: str) -> str:
     """Whatever is known of one call: rows, events, lines of the log."""
     told = [f"call {call_id}"]
-    for table, column in (("calls", "id"), ("queue_entries", "call_id"), ("offers", "call_id"), ("legs", "call_id")):
+    for table, column in (
+        ("calls", "id"),
+        ("queue_entries", "call_id"),
+        ("offers", "call_id"),
+        ("legs", "call_id"),
+    ):
         for row in service.rows(f"SELECT * FROM {table} WHERE {column} = '{call_id}'"):
             told.append(f"  {table}: { {key: value for key, value in row.items() if 'sdp' not in key} }")
     for row in service.rows(f"SELECT * FROM event_log WHERE call_id = '{call_id}' ORDER BY number"):

@@ -1,7 +1,7 @@
 """Chaos: processes and phones die and freeze while the floor is full, and no caller is lost.
 
-`SEED=... scripts/test.sh recovery --long` makes the same faults in the same order, to the same phones; what else
-happens at that moment is the machine's, and may differ.
+`SEED=... scripts/test.sh recovery --long` makes the same faults in the same order, to the same phones; what
+else happens at that moment is the machine's, and may differ.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.recovery.chaos import Chaos, Size
 from tests.e2e.recovery.plan import Target, make_plan
+from tests.e2e.recovery.table import longest, table
 
 SHORT = Size(agents=5, callers=12, each=1, talk=(1.5, 4.0), patience=15.0, calm_seconds=0.5, pace=0.35)
 LONG = Size(agents=50, callers=150, each=20, talk=(8.0, 25.0), patience=60.0, calm_seconds=20.0)
@@ -35,7 +36,7 @@ def _run(directory: Path, size: Size, result_lines: list[str], say: Callable[[st
         for fault in plan:
             chaos.strike(fault)
         chaos.finish()
-        result_lines += chaos.table()
+        result_lines += table(chaos.struck)
         say(f"phones also told: {chaos.floor.told}")
         say(f"no agent without a call was held for longer than {chaos.watch.longest:.0f} s")
         crashes = [line for line in chaos.service.trouble() if "Traceback" in line]
@@ -46,8 +47,8 @@ def _run(directory: Path, size: Size, result_lines: list[str], say: Callable[[st
 
 def test_a_small_floor_loses_nobody(tmp_path: Path, result_lines: list[str]) -> None:
     chaos = _run(tmp_path, SHORT, result_lines)
-    assert chaos.longest(*SIGNALLING) < LONGEST_GAP_SHORT
-    assert chaos.longest(Target.MEDIA) < LONGEST_GAP_MEDIA
+    assert longest(chaos.struck, *SIGNALLING) < LONGEST_GAP_SHORT
+    assert longest(chaos.struck, Target.MEDIA) < LONGEST_GAP_MEDIA
 
 
 @pytest.mark.long
@@ -55,5 +56,5 @@ def test_a_small_floor_loses_nobody(tmp_path: Path, result_lines: list[str]) -> 
 def test_a_full_floor_loses_nobody(tmp_path: Path, result_lines: list[str]) -> None:
     chaos = _run(tmp_path, LONG, result_lines)
     calm = max((pause.own for pause in chaos.calm), default=0.0)
-    assert chaos.longest(*SIGNALLING) < max(LONGEST_GAP, 2 * calm)
-    assert chaos.longest(Target.MEDIA) < LONGEST_GAP_MEDIA
+    assert longest(chaos.struck, *SIGNALLING) < max(LONGEST_GAP, 2 * calm)
+    assert longest(chaos.struck, Target.MEDIA) < LONGEST_GAP_MEDIA

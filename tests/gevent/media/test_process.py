@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import gevent
 import pytest
@@ -261,6 +262,10 @@ def children() -> list[int]:
         return [int(pid) for pid in file.read().split()]
 
 
+def _has_grown(restarts: list[int], count: int) -> bool:
+    return len(restarts) > count
+
+
 def in_reserve(process: MediaProcess) -> list[int]:
     return [pid for pid in children() if pid != process.pid]
 
@@ -274,14 +279,12 @@ def test_the_one_in_reserve_takes_the_place_of_one_that_dies(
         wait_until(lambda: in_reserve(reserved))
         (waiting,) = in_reserve(reserved)
         os.kill(before, signal.SIGKILL)
-        wait_until(lambda: len(restarts) > count)
+        wait_until(partial(_has_grown, restarts, count))
         assert reserved.pid == waiting
         assert connect().totals().legs == 0
 
 
-def test_one_in_reserve_that_is_gone_is_not_missed(
-    reserved: MediaProcess, restarts: list[int]
-) -> None:
+def test_one_in_reserve_that_is_gone_is_not_missed(reserved: MediaProcess, restarts: list[int]) -> None:
     reserved.start()
     wait_until(lambda: in_reserve(reserved))
     before = (reserved.pid, *in_reserve(reserved))

@@ -60,7 +60,15 @@ def test_one_that_ends_does_not_fall_silent(start_media: StartMedia, socket_path
 
 @pytest.mark.parametrize(
     ("states", "looks"),
-    [("TTTTTTTT", 2), ("SSSSSSSS", 5), ("RSTTTTTT", 4), ("RRRRRRRR", 8), ("SSSSRSSS", 8), ("TRTRTRTR", 8), ("DDDDDDDD", 8)],
+    [
+        ("TTTTTTTT", 2),
+        ("SSSSSSSS", 5),
+        ("RSTTTTTT", 4),
+        ("RRRRRRRR", 8),
+        ("SSSSRSSS", 8),
+        ("TRTRTRTR", 8),
+        ("DDDDDDDD", 8),
+    ],
 )
 def test_what_is_stopped_or_asleep_is_frozen_and_what_runs_has_its_time(states: str, looks: int) -> None:
     ours, theirs = socket.socketpair()

@@ -24,9 +24,7 @@ def standby() -> Iterator[Standby]:
 
 def test_it_serves_at_the_word_and_another_can_be_had(standby: Standby) -> None:
     for _ in range(2):
-        assert standby.is_wanted
         standby.prepare()
-        assert not standby.is_wanted
         released = standby.release()
         assert released is not None
         assert released.wait(10) == 3
@@ -49,7 +47,7 @@ def test_one_that_does_not_end_is_ended() -> None:
     assert deaf.release() is None
 
 
-def test_one_that_died_is_wanted_again(standby: Standby) -> None:
+def test_one_that_died_is_wanted_again() -> None:
     dying = Standby([sys.executable, "-c", "pass"])
     dying.prepare()
     for _ in range(250):

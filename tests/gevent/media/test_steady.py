@@ -132,7 +132,10 @@ def test_both_directions_are_heard_again(
 
 
 def test_many_calls_are_given_back_at_a_time_talkers_first(
-    machine: Machine, media: SteadyMedia, restorations: list[Restored]
+    machine: Machine,
+    media: SteadyMedia,
+    restorations: list[Restored],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ports = {name: media.open(name) for name in map(str, range(40))}
     for number in range(20, 40, 2):
@@ -149,7 +152,7 @@ def test_many_calls_are_given_back_at_a_time_talkers_first(
         waits.remove(leg_id)
         return ask(leg_id, **more)
 
-    machine.open = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(machine, "open", slow, raising=False)
     replace(machine, media)
     with gevent.Timeout(5):
         while not restorations:
@@ -215,7 +218,7 @@ def test_who_finds_the_process_gone_asks_the_next(machine: Machine, media: Stead
 
 
 def test_a_leg_that_was_opened_though_the_answer_came_too_late_is_opened_again(
-    machine: Machine, media: SteadyMedia
+    machine: Machine, media: SteadyMedia, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert machine.engine is not None
     opened: list[str] = []
@@ -228,7 +231,7 @@ def test_a_leg_that_was_opened_though_the_answer_came_too_late_is_opened_again(
             raise MediaUnavailable("no answer in time")
         return port
 
-    machine.open = open_late  # type: ignore[method-assign]
+    monkeypatch.setattr(machine, "open", open_late, raising=False)
     port = media.open("a", play=MUSIC)
     assert opened == ["a", "a"]
     assert [(leg.leg_id, leg.port, leg.playing) for leg in media.list()] == [("a", port, MUSIC)]
