@@ -72,12 +72,12 @@ class PhoneSeen:
     @property
     def held(self) -> PhoneCall | None:
         """The call that it is in."""
-        return next((call for call in reversed(self.calls.values()) if call.is_held), None)
+        return next((call for call in reversed(list(self.calls.values())) if call.is_held), None)
 
     @property
     def is_engaged(self) -> bool:
         """Whether any call is not over for it."""
-        return any(call.ended_at is None and call.died_at is None for call in self.calls.values())
+        return any(call.ended_at is None and call.died_at is None for call in list(self.calls.values()))
 
 
 class Floor:

@@ -22,6 +22,7 @@ LONG = Size(agents=50, callers=150, each=20, talk=(8.0, 25.0), patience=60.0, ca
 SIGNALLING = (Target.SIGNALLING, Target.AGENT, Target.CALLER)
 """Faults that the audio of all others must not notice."""
 LONGEST_GAP, LONGEST_GAP_SHORT = 0.06, 0.25
+"""In seconds, and without what the machine took; on the full floor beyond what is seen when nothing happens."""
 LONGEST_GAP_MEDIA = 1.0
 
 
@@ -56,5 +57,5 @@ def test_a_small_floor_loses_nobody(tmp_path: Path, result_lines: list[str]) -> 
 def test_a_full_floor_loses_nobody(tmp_path: Path, result_lines: list[str]) -> None:
     chaos = _run(tmp_path, LONG, result_lines)
     calm = max((pause.own for pause in chaos.calm), default=0.0)
-    assert longest(chaos.struck, *SIGNALLING) < max(LONGEST_GAP, 2 * calm)
+    assert longest(chaos.struck, *SIGNALLING) < LONGEST_GAP + calm
     assert longest(chaos.struck, Target.MEDIA) < LONGEST_GAP_MEDIA
