@@ -22,7 +22,7 @@ LONG = Size(agents=50, callers=150, each=20, talk=(8.0, 25.0), patience=60.0, ca
 SIGNALLING = (Target.SIGNALLING, Target.AGENT, Target.CALLER)
 """Faults that the audio of all others must not notice."""
 LONGEST_GAP, LONGEST_GAP_SHORT = 0.06, 0.25
-"""In seconds, and without what the machine took; on the full floor beyond what is seen when nothing happens."""
+"""In seconds, without what the machine took; on the full floor beyond what is seen when nothing happens."""
 LONGEST_GAP_MEDIA = 1.0
 
 
