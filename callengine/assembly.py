@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_bytes
 
 from sqlalchemy import Engine
@@ -99,9 +100,6 @@ def assemble(
     base = lay_foundation(settings, clock, opened, make_media)
     people = _gather_people(base)
     inbound, clearing, debts, recovery = _make_stories(base, people)
-    if isinstance(base.media, SteadyMedia):
-        rejoining = Rejoining(live=people.live, clearing=clearing, committer=base.committer)
-        base.media.on_restored = rejoining.note
     recovery.take_up()
     _take_requests(base, people.presence, inbound)
     administration = Administration(
@@ -209,6 +207,14 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         bye_race_delay_seconds=general.bye_race_delay_ms / 1000,
     )
     inbound = _make_inbound(base, people, legs, clearing)
+    refreshing = Refreshing(legs=legs, media=base.media)
+    if isinstance(base.media, SteadyMedia):
+        base.media.on_restored = Rejoining(
+            live=people.live,
+            clearing=clearing,
+            committer=base.committer,
+            ask_if_silent=partial(refreshing.watch, is_reopened=True),
+        ).note
     debts = Debts(
         engine=base.engine,
         committer=base.committer,
@@ -228,7 +234,7 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         clearing=clearing,
         take_up_leg=legs.take_up,
         go_on=inbound.go_on,
-        look_after=Refreshing(legs=legs, media=base.media).watch,
+        look_after=refreshing.watch,
     )
     return inbound, clearing, debts, recovery
 

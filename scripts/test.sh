@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Sets everything up and runs the tests: scripts/test.sh [SUITE] [--long]
 #
-# SUITE is pure, gevent, e2e, or a directory or file below tests/; without one, the checks and all three run.
-# --long adds the tests that take minutes. Exit codes: 0 good, 1 failed, 2 wrong use or something is missing.
+# SUITE is pure, gevent, e2e, recovery (a part of e2e), or a directory or file below tests/; without one, the
+# checks and all three run. --long adds the tests that take minutes.
+# Exit codes: 0 good, 1 failed, 2 wrong use or something is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,14 +14,15 @@ for argument in "$@"; do
     case $argument in
     --long) long=(-m "") ;;
     -h | --help)
-        sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit 0
         ;;
     pure | gevent | e2e) suite=tests/$argument ;;
+    recovery) suite=tests/e2e/recovery ;;
     *)
         suite=${argument%/}
         if [ ! -e "$suite" ] || [[ $suite != tests/* ]]; then
-            echo "There is no suite $argument: it is pure, gevent, e2e, or a directory below tests/." >&2
+            echo "There is no suite $argument: it is pure, gevent, e2e, recovery, or a directory below tests/." >&2
             exit 2
         fi
         ;;

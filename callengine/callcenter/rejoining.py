@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from loguru import logger
@@ -23,12 +24,24 @@ _REASON = 'SIP;cause=500;text="Audio lost"'
 
 
 class Rejoining:
-    """Told when the legs of the live calls were opened again."""
+    """Told when the legs of the live calls were opened again.
 
-    def __init__(self, *, live: Calls, clearing: Clearing, committer: Committer) -> None:
+    `ask_if_silent` is told those whose phones have answered: the new process has never heard them, so it
+    cannot say that one of them has fallen silent.
+    """
+
+    def __init__(
+        self,
+        *,
+        live: Calls,
+        clearing: Clearing,
+        committer: Committer,
+        ask_if_silent: Callable[[Call, Leg], None],
+    ) -> None:
         self._live = live
         self._clearing = clearing
         self._committer = committer
+        self._ask_if_silent = ask_if_silent
 
     def note(self, restored: Restored) -> None:
         """Log it as an event, and end the calls whose legs could not be opened again."""
@@ -41,9 +54,12 @@ class Rejoining:
             self._committer.commit(partial(_store, restored))
         except DatabaseError as error:
             logger.error("the change of the media process could not be stored: {}", error)
-        lost = set(restored.lost)
+        lost, reopened = set(restored.lost), set(restored.reopened)
         for call in self._live.going_on():
             self._end_what_is_lost(call, lost)
+            for leg in (call.caller, *(call.offer.legs if call.offer else ())):
+                if leg.id in reopened and leg.agreement is not None:
+                    self._ask_if_silent(call, leg)
 
     def _end_what_is_lost(self, call: Call, lost: set[str]) -> None:
         answered = call.offer.answered if call.offer else None

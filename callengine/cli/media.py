@@ -8,6 +8,7 @@ from callengine import log
 from callengine.config import load
 from callengine.hub_watchdog import HubWatchdog
 from callengine.media import worker
+from callengine.media.standby import await_word
 from callengine.service_notify import ServiceNotifier
 
 
@@ -26,7 +27,10 @@ from callengine.service_notify import ServiceNotifier
 @click.option(
     "--stay", is_flag=True, help="Stay without a service too: for a service manager, with media.start off."
 )
-def command(socket_path: str | None, lease_seconds: float, stay: bool) -> None:
+@click.option(
+    "--standby", is_flag=True, help="Load everything, and wait for a line on standard input before serving."
+)
+def command(socket_path: str | None, lease_seconds: float, stay: bool, standby: bool) -> None:
     """Relay audio for the call center, until its service is gone for good.
 
     `callengine serve` starts and watches it by itself, unless the setting media.start is off.
@@ -38,6 +42,8 @@ def command(socket_path: str | None, lease_seconds: float, stay: bool) -> None:
         file=settings.log.file,
         rotation_bytes=settings.log.rotation,
     )
+    if standby and not await_word():
+        return
     watchdog = HubWatchdog(blocked_after_seconds=settings.log.hub_blocked_ms / 1000)
     watchdog.start()
     notifier = ServiceNotifier()

@@ -201,6 +201,8 @@ class _Link:
     def ask(self, number: int, call: str, arguments: dict[str, object]) -> Any:
         """Send a request and wait for its result; the caller sets the deadline."""
         answer = self.begin(number, call, arguments)
+        if call == "open":
+            self._ask_anew(str(arguments["leg_id"]))
         try:
             return answer.get()
         except MediaUnavailable:
@@ -239,6 +241,10 @@ class _Link:
                 waiting.set_exception(answer.error)
             else:
                 waiting.set(answer.result)
+
+    def _ask_anew(self, leg_id: str) -> None:
+        """Whoever opens a leg again that was given up sees to it: the late answer is not undone any more."""
+        self._given_up = {number: given for number, given in self._given_up.items() if given != leg_id}
 
     def _undo(self, number: int, error: CallCenterError | None) -> None:
         """A leg was opened after its caller had given up: nobody knows of it, so it is closed (request 0)."""

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import gevent
 from gevent.event import Event
@@ -17,10 +18,13 @@ from loguru import logger
 
 from callengine import greenlets
 from callengine.errors import MediaError, MediaUnavailable
-from callengine.media.pulse import ask, drain, falls_silent
+from callengine.media.pulse import ask, drain, falls_silent, is_gone, state_of
+from callengine.media.standby import Standby
 from callengine.unix_peer import peer_of
 
-_TRY_SECONDS = 0.05
+_TRY_SECONDS = 0.02
+_LOOK_SECONDS = 0.01
+_END_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -29,11 +33,13 @@ class MediaProcess:
     """The media process behind `socket_path`: one that is alive there, or a child started with `command`.
 
     Without a `command` somebody else starts it, again too when it dies, and ends it: here it is only waited
-    for. A child has a session of its own: what ends this process does not end it. `start_seconds` bounds the
-    wait for its first answer, `stop_seconds` the wait for an orderly end. It is asked every second; one that
-    is not somebody else's and does not answer within `frozen_seconds` is ended by force, and counts as dead.
-    `environment` is the child's, ours by default. `on_death` and `on_restart` are called in the watching
-    greenlet and must not wait: when the process and its legs are gone, and once another answers.
+    for. A child has a session of its own: what ends this process does not end it. `start_seconds` bounds
+    the wait for its first answer, `stop_seconds` the wait for an orderly end. It is asked again and again;
+    one that is frozen, or does not answer within `frozen_seconds`, is ended by force, whosever it is, and
+    counts as dead. With a `standby_command` another one is kept in reserve (`standby.py`), from
+    `standby_seconds` after a beginning on. `environment` is the children's, ours by default. `on_death` and
+    `on_restart` are called in the watching greenlet and must not wait: when the process and its legs are
+    gone, and once another answers.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class MediaProcess:
         start_seconds: float = 10.0,
         stop_seconds: float = 5.0,
         frozen_seconds: float = 2.0,
+        standby_command: Sequence[str] | None = None,
+        standby_seconds: float = 1.0,
         environment: Mapping[str, str] | None = None,
         on_death: Callable[[], None] = lambda: None,
         on_restart: Callable[[], None] = lambda: None,
@@ -56,6 +64,10 @@ class MediaProcess:
         self._environment = environment
         self._on_death = on_death
         self._on_restart = on_restart
+        self._standby_command = standby_command
+        self._standby: Standby | None = None
+        self._standby_seconds = standby_seconds
+        self._began_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
         self._stopping = Event()
@@ -66,11 +78,15 @@ class MediaProcess:
     def start(self) -> None:
         """Find or start the process, wait until it answers, and watch it; raises MediaUnavailable."""
         self._begin()
+        if self._standby_command is not None:
+            self._standby = Standby(self._standby_command, environment=self._environment)
         greenlets.spawn("media_watch", self._watch, owner=self._group)
 
     def stop(self) -> None:
         """End the process, unless it is somebody else's: SIGTERM, and SIGKILL after `stop_seconds`."""
         self._stopping.set()
+        if self._standby is not None:
+            self._standby.dismiss(self._stop_seconds)
         if self._command is None:
             self._let_go()
             return
@@ -97,6 +113,7 @@ class MediaProcess:
             self._end_child()
             raise
         self.pid = peer_of(self._line).pid
+        self._began_at = time.monotonic()
 
     def _wait_for_answer(self) -> socket.socket:
         """A connection over which a process has answered, one that we start if nobody listens."""
@@ -115,7 +132,8 @@ class MediaProcess:
     def _see_to_child(self, command: Sequence[str]) -> None:
         """Start a child unless one is on its way; raises MediaUnavailable if that one has ended."""
         if self._child is None:
-            self._child = self._start_child(command)
+            reserve = self._standby.release() if self._standby else None
+            self._child = reserve or self._start_child(command)
         elif self._child.poll() is not None:
             raise MediaUnavailable(f"the media process ended with exit code {self._child.returncode}")
 
@@ -138,17 +156,30 @@ class MediaProcess:
                 return
             self._on_death()
             self._reap()
+            self._await_its_end()
             what = "waiting for" if self._command is None else "starting"
             logger.warning("the media process {} has died; {} another", self.pid, what)
             self._begin_again()
 
     def _wait_for_end(self, line: socket.socket) -> None:
-        """Wait until the process is gone; one that we may end is ended when it does nothing any more."""
-        may_end = self._command is not None
-        if may_end and falls_silent(line, self._frozen_seconds) and not self._stopping.is_set():
+        """Wait until the process is gone; one that does nothing any more is ended."""
+        state = partial(state_of, self.pid)
+        is_silent = falls_silent(line, self._frozen_seconds, state=state, on_beat=self._see_to_standby)
+        if is_silent and not self._stopping.is_set():
             logger.error("the media process {} does not answer any more; it is ended", self.pid)
             self._signal(signal.SIGKILL)
         drain(line)
+
+    def _see_to_standby(self) -> None:
+        """Have one in reserve, but not while the present one gets its legs."""
+        if self._standby is not None and time.monotonic() - self._began_at > self._standby_seconds:
+            self._standby.prepare()
+
+    def _await_its_end(self) -> None:
+        """A process that drops us is ending, and holds its ports until it has."""
+        give_up = time.monotonic() + _END_SECONDS
+        while not is_gone(self.pid) and time.monotonic() < give_up:
+            gevent.sleep(_LOOK_SECONDS)
 
     def _begin_again(self) -> None:
         pause = _FIRST_PAUSE_SECONDS

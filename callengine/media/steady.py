@@ -11,7 +11,7 @@ For the phone a leg that was opened again is a new RTP stream from the same port
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -39,6 +39,8 @@ within three seconds, and the next answers within one."""
 
 _AGAIN_SECONDS = 0.1
 _PAUSE_SECONDS = 0.5
+_CALLS_AT_ONCE = 16
+"""So that a new process has its legs soon on a busy machine too, where each answer may take its time."""
 
 Result = TypeVar("Result")
 
@@ -70,6 +72,9 @@ class _Leg:
     peer: _Leg | None = field(default=None, repr=False)
 
 
+_Legs = tuple[_Leg, ...]
+
+
 class SteadyMedia:
     """`MediaEngine` over `engine`. A sound that does not loop ends with the process that plays it.
 
@@ -88,6 +93,8 @@ class SteadyMedia:
         self._patience_seconds = patience_seconds
         self._monotonic = (clock or SystemClock()).monotonic
         self._legs: dict[str, _Leg] = {}
+        self._doubtful: set[str] = set()
+        """Legs whose `open` got no answer: nobody knows whether they are open."""
         self._outages = 0
         self._left = False
         self._steady = Event()
@@ -108,8 +115,23 @@ class SteadyMedia:
         port: int | None = None,
     ) -> int:
         """See `MediaEngine.open`."""
-        opened = self._lasting(lambda: self._engine.open(leg_id, remote=remote, play=play, port=port))
+        try:
+            opened = self._lasting(lambda: self._open(leg_id, remote, play, port))
+        finally:
+            self._doubtful.discard(leg_id)
         self._legs[leg_id] = _Leg(leg_id, opened, remote, play)
+        return opened
+
+    def _open(self, leg_id: str, remote: RemoteMedia | None, play: str | None, port: int | None) -> int:
+        """Open a leg; if it may be open already, since an answer came too late, it is closed before."""
+        if leg_id in self._doubtful:
+            self._engine.close(leg_id)
+        try:
+            opened = self._engine.open(leg_id, remote=remote, play=play, port=port)
+        except MediaUnavailable:
+            self._doubtful.add(leg_id)
+            raise
+        self._doubtful.discard(leg_id)
         return opened
 
     def set_remote(self, leg_id: str, remote: RemoteMedia) -> None:
@@ -155,6 +177,7 @@ class SteadyMedia:
     def close(self, *leg_ids: str) -> StatisticsOfLegs:
         """See `MediaEngine.close`; never waits for a new process, which will not have these legs."""
         for leg_id in leg_ids:
+            self._doubtful.discard(leg_id)
             leg = self._legs.pop(leg_id, None)
             if leg is not None:
                 _part(leg)
@@ -227,21 +250,45 @@ class SteadyMedia:
 
     def _give_back(self, restored: Restored, outage: int) -> None:
         """Open what is not open, join what is not joined, talkers first; close what nobody owns."""
-        hears = {leg.leg_id: leg.joined_to for leg in self._engine.list()}
-        for leg in sorted(self._legs.values(), key=lambda leg: leg.peer is None):
-            if self._is_past(outage):
-                return
+        hears = {leg.leg_id: leg.joined_to for leg in self._engine.list() if leg.leg_id not in self._doubtful}
+        for calls in _talking_and_others(self._legs.values()):
+            self._give_back_calls(calls, hears, restored, outage)
+        if not self._is_past(outage):
+            self._engine.close(*(hears.keys() - self._legs.keys()))
+
+    def _give_back_calls(
+        self, calls: Iterable[_Legs], hears: dict[str, str | None], restored: Restored, outage: int
+    ) -> None:
+        """Many at a time; raises the first error when all that was begun is done."""
+        left = iter(calls)
+        errors: list[CallCenterError] = []
+
+        def work() -> None:
+            for legs in left:
+                if errors or self._is_past(outage):
+                    return
+                try:
+                    self._give_back_call(legs, hears, restored)
+                except CallCenterError as error:
+                    errors.append(error)
+
+        gevent.joinall([greenlets.spawn("media_restore", work) for _ in range(_CALLS_AT_ONCE)])
+        if errors:
+            raise errors[0]
+
+    def _give_back_call(self, legs: _Legs, hears: dict[str, str | None], restored: Restored) -> None:
+        """One leg, or two that hear each other; `hears` tells what the new process has, and is kept true."""
+        for leg in legs:
             if leg.leg_id in self._legs and leg.leg_id not in hears and self._open_again(leg, restored):
                 hears[leg.leg_id] = None
             peer = leg.peer.leg_id if leg.peer else None
             if peer in hears and leg.leg_id in hears and hears[leg.leg_id] != peer:
                 self._engine.join(leg.leg_id, peer)
                 hears[leg.leg_id], hears[peer] = peer, leg.leg_id
-        self._engine.close(*(hears.keys() - self._legs.keys()))
 
     def _open_again(self, leg: _Leg, restored: Restored) -> bool:
         try:
-            self._engine.open(leg.leg_id, remote=leg.remote, play=leg.playing, port=leg.port)
+            self._open(leg.leg_id, leg.remote, leg.playing, leg.port)
         except (MediaUnavailable, NotAllowed):
             raise
         except CallCenterError as error:
@@ -271,6 +318,18 @@ class SteadyMedia:
             waiting_since = self._monotonic()
             greenlets.wait_for_any(next_life, timeout=pause)
             left -= self._monotonic() - waiting_since
+
+
+def _talking_and_others(legs: Iterable[_Leg]) -> tuple[list[_Legs], list[_Legs]]:
+    """The legs that hear each other, two together, and those that are alone."""
+    talking: dict[str, _Legs] = {}
+    others: list[_Legs] = []
+    for leg in legs:
+        if leg.peer is None:
+            others.append((leg,))
+        elif leg.peer.leg_id not in talking:
+            talking[leg.leg_id] = (leg, leg.peer)
+    return list(talking.values()), others
 
 
 def _part(leg: _Leg) -> None:

@@ -89,7 +89,7 @@ class Service:
 
     @property
     def pids(self) -> list[int]:
-        """Its processes: `serve`, then those that it started."""
+        """Its processes: `serve`, then the one that moves the audio."""
         return [self.pid, *self.worker_pids]
 
     def __enter__(self) -> Service:
@@ -97,10 +97,13 @@ class Service:
         self.serve()
         return self
 
-    def prepare(self) -> None:
-        """Make the database and the agents; nothing is started."""
+    def prepare(self, roster: Path | None = None) -> None:
+        """Make the database and the agents, those of a file if there is one; nothing is started."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.command("db", "upgrade")
+        if roster is not None:
+            self.command("agents", "import", str(roster))
+            return
         for agent in self.agents:
             self.command("agents", "add", agent, "--password", PASSWORD, "--queue", "support")
 
@@ -128,7 +131,7 @@ class Service:
         if not until(self._is_ready, timeout):
             self.stop()
             raise RuntimeError(f"serve is not ready: {self.output()}")
-        self.worker_pids = children(self.pid)
+        self.worker_pids = [self.media_pid()]
 
     def stop(self, timeout: float = 20.0) -> int | None:
         """End it orderly (SIGTERM), by force after `timeout` seconds; gives its exit code."""
@@ -177,6 +180,17 @@ class Service:
         """The document of `callengine status --json`."""
         document: dict[str, Any] = json.loads(self.command("status", "--json"))
         return document
+
+    def present(self) -> dict[str, Any]:
+        """The same document, over HTTP: no command is started for it."""
+        url = f"http://127.0.0.1:{self.api_port}/api/v1/status"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            document: dict[str, Any] = json.load(answer)
+        return document
+
+    def media_pid(self) -> int:
+        """The process that moves the audio at present."""
+        return int(self.present()["media_pid"])
 
     def trouble(self) -> list[str]:
         """What its log and output warn of, or tell of an error: each with the lines that belong to it."""

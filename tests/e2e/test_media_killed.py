@@ -22,9 +22,7 @@ pytestmark = pytest.mark.alone
 
 ALL_TONES = (CALLER_TONE, AGENT_TONE, OTHER_TONE)
 LONGEST_GAP = 1.0
-"""After a death; found at once. The promise of the service."""
-LONGEST_GAP_FROZEN = 4.5
-"""After a freeze; found after 3 s at most."""
+"""The promise of the service."""
 SECONDS_AFTER = 1.0
 _RESTARTED = "SELECT payload FROM event_log WHERE type = 'media_restarted'"
 
@@ -73,11 +71,9 @@ def test_both_are_killed_and_who_talks_hears_each_other_again(tmp_path: Path) ->
     assert tones.heard_shares(last_second, ALL_TONES) == only_caller
 
 
-@pytest.mark.parametrize(
-    ("fault", "allowed"), [(signal.SIGKILL, LONGEST_GAP), (signal.SIGSTOP, LONGEST_GAP_FROZEN)]
-)
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
 def test_who_talks_hears_each_other_again(
-    tmp_path: Path, fault: signal.Signals, allowed: float, result_lines: list[str]
+    tmp_path: Path, fault: signal.Signals, result_lines: list[str]
 ) -> None:
     recording = tmp_path / "alice.wav"
     options = ("--play", f"tone:{AGENT_TONE}", "--record", str(recording), "--hang-up-after", "10")
@@ -106,8 +102,8 @@ def test_who_talks_hears_each_other_again(
         assert service.rows(_RESTARTED) == [{"payload": '{"legs_reopened":2,"legs_lost":0}'}]
     gap = longest_gap([arrival.time for arrival in peer.between(struck_at - 0.5, back_by)])
     result_lines.append(f"media process, {fault.name}: {gap:.2f} s without audio")
-    assert 0 < gap < allowed
-    assert ended["longest_gap_ms"] < allowed * 1000
+    assert 0 < gap < LONGEST_GAP
+    assert ended["longest_gap_ms"] < LONGEST_GAP * 1000
     assert (ended["hung_up_by"], ended["sources"]) == ("local", 2)
     assert (record.disposition, record.hung_up_by) == ("answered", "agent")
     assert record.talk_seconds == pytest.approx(ended["time"] - connected["time"], abs=0.5)

@@ -21,6 +21,8 @@ from tests.e2e.supervisor import Supervisor
 from tests.e2e.unit_file import read_unit
 
 LONGEST_GAP = 0.06
+LONGEST_GAP_MEDIA = 3.0
+"""After a fault of the media process: about a second, on a machine that does nothing else."""
 _PROGRAM = "/opt/callengine/current/venv/bin/callengine"
 
 
@@ -173,13 +175,32 @@ def test_a_killed_service_is_started_again_and_the_call_goes_on(host: Host) -> N
     assert host.main.history == ["ready", "killed", "restarted", "ready"]
 
 
-def test_a_media_process_that_dies_is_waited_for(host: Host) -> None:
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_media_process_that_dies_or_freezes_is_started_again_by_its_unit(
+    host: Host, fault: signal.Signals, result_lines: list[str]
+) -> None:
     host.start()
     before = host.media.pid
-    os.kill(before, signal.SIGKILL)
-    assert host.media.await_history("ready", 2)
-    assert until(lambda: host.service.status()["media_pid"] == host.media.pid, 15)
+    host.service.command("agents", "add", "alice", "--password", "e2e-secret", "--queue", "support")
+    with (
+        Phone("alice", "--play", "tone:1100", "--hang-up-after", "8", server=host.service.server) as alice,
+        RtpPeers([450], patience=6.0) as callers,
+    ):
+        alice.wait_for("registered")
+        peer = callers.peers[0]
+        sipp = Sipp(host.root / "sipp", server=host.service.server, callers=[Caller("5551", peer.port)])
+        alice.wait_for("call_connected")
+        assert until(lambda: len(peer.arrivals) > 25, 5)
+        struck_at = time.time()
+        os.kill(before, fault)
+        assert host.media.await_history("ready", 2)
+        assert until(lambda: host.service.media_pid() == host.media.pid, 15)
+        assert sipp.wait().exit_code == 0
+    gap = longest_gap([arrival.time for arrival in peer.between(struck_at - 0.5, struck_at + 6)])
+    result_lines.append(f"media unit, {fault.name}: {gap:.2f} s without audio")
+    assert 0.06 < gap < LONGEST_GAP_MEDIA
     assert host.media.pid != before
+    assert host.media.history == ["ready", "killed", "restarted", "ready"]
     assert "waiting for another" in host.log()
     assert host.main.history == ["ready"]
 

@@ -93,6 +93,21 @@ def test_a_frozen_process_costs_the_deadline_and_no_more(start_media: Start, con
     _wait_for_legs(client, ["a"])
 
 
+def test_what_was_given_up_and_is_asked_for_again_stays(start_media: Start, connect: Connect) -> None:
+    media = start_media()
+    client = connect(deadline=0.2)
+    client.open("a")
+    media.freeze()
+    assert isinstance(_outcome(client.open, "b"), MediaUnavailable)
+    again = [gevent.spawn(_outcome, client.close, "b"), gevent.spawn(_outcome, client.open, "b")]
+    gevent.sleep(0.05)
+    media.thaw()
+    gevent.joinall(again, timeout=3)
+    assert isinstance(again[1].value, int)
+    gevent.sleep(0.2)
+    assert [leg.leg_id for leg in client.list()] == ["a", "b"]
+
+
 def _outcome(call: Callable[..., object], *arguments: object) -> object:
     try:
         return call(*arguments)

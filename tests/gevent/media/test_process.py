@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import gevent
 import pytest
@@ -175,7 +176,7 @@ def test_one_that_was_held_up_for_a_moment_is_left_alone(
     process.start()
     for _ in range(3):
         running.freeze()
-        gevent.sleep(0.7)
+        gevent.sleep(0.1)
         running.thaw()
         gevent.sleep(0.4)
     assert restarts == []
@@ -221,23 +222,18 @@ def test_somebody_elses_that_dies_is_waited_for_again(
     assert restarts == [second.process.pid]
 
 
-def test_somebody_elses_that_is_frozen_is_left_to_them(
-    socket_path: str, start_media: Callable[..., RunningMedia], restarts: list[int]
+def test_somebody_elses_that_is_frozen_is_ended_so_that_they_start_another(
+    foreign: MediaProcess, start_media: Callable[..., RunningMedia], restarts: list[int]
 ) -> None:
-    foreign = MediaProcess(
-        None,
-        socket_path=socket_path,
-        frozen_seconds=0.2,
-        on_restart=lambda: restarts.append(1),
-    )
-    running = start_media()
+    first = start_media()
     foreign.start()
-    running.freeze()
-    gevent.sleep(2)
-    assert running.process.poll() is None
-    running.thaw()
-    foreign.stop()
-    assert restarts == []
+    first.freeze()
+    assert first.wait() == -signal.SIGKILL
+    gevent.sleep(0.3)
+    assert restarts == [], "none of ours is started"
+    second = start_media()
+    wait_until(lambda: restarts)
+    assert restarts == [second.process.pid]
 
 
 def test_somebody_elses_that_never_comes_is_told(socket_path: str) -> None:
@@ -245,3 +241,62 @@ def test_somebody_elses_that_never_comes_is_told(socket_path: str) -> None:
     with pytest.raises(MediaUnavailable, match="no media process answers"):
         missing.start()
     missing.stop()
+
+
+@pytest.fixture
+def reserved(socket_path: str, restarts: list[int]) -> Iterator[MediaProcess]:
+    """Keeps another process in reserve from the start."""
+    watched = MediaProcess(
+        command(socket_path),
+        socket_path=socket_path,
+        standby_command=[*command(socket_path), "--standby"],
+        standby_seconds=0.0,
+        on_restart=lambda: restarts.append(watched.pid),
+    )
+    yield watched
+    watched.stop()
+
+
+def children() -> list[int]:
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        return [int(pid) for pid in file.read().split()]
+
+
+def _has_grown(restarts: list[int], count: int) -> bool:
+    return len(restarts) > count
+
+
+def in_reserve(process: MediaProcess) -> list[int]:
+    return [pid for pid in children() if pid != process.pid]
+
+
+def test_the_one_in_reserve_takes_the_place_of_one_that_dies(
+    reserved: MediaProcess, connect: Connect, restarts: list[int]
+) -> None:
+    reserved.start()
+    for _ in range(2):
+        before, count = reserved.pid, len(restarts)
+        wait_until(lambda: in_reserve(reserved))
+        (waiting,) = in_reserve(reserved)
+        os.kill(before, signal.SIGKILL)
+        wait_until(partial(_has_grown, restarts, count))
+        assert reserved.pid == waiting
+        assert connect().totals().legs == 0
+
+
+def test_one_in_reserve_that_is_gone_is_not_missed(reserved: MediaProcess, restarts: list[int]) -> None:
+    reserved.start()
+    wait_until(lambda: in_reserve(reserved))
+    before = (reserved.pid, *in_reserve(reserved))
+    for pid in reversed(before):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: restarts)
+    assert reserved.pid not in before
+
+
+def test_the_one_in_reserve_ends_too(reserved: MediaProcess) -> None:
+    reserved.start()
+    wait_until(lambda: in_reserve(reserved))
+    pids = (reserved.pid, *in_reserve(reserved))
+    reserved.stop()
+    assert not any(is_alive(pid) for pid in pids)

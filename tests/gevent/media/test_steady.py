@@ -131,6 +131,40 @@ def test_both_directions_are_heard_again(
         assert phone.heard[-1].source == (HOST, phone.engine_port)
 
 
+def test_many_calls_are_given_back_at_a_time_talkers_first(
+    machine: Machine,
+    media: SteadyMedia,
+    restorations: list[Restored],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = {name: media.open(name) for name in map(str, range(40))}
+    for number in range(20, 40, 2):
+        media.join(str(number), str(number + 1))
+    waits: list[str] = []
+    most = 0
+    ask = machine.open
+
+    def slow(leg_id: str, **more: object) -> object:
+        nonlocal most
+        waits.append(leg_id)
+        most = max(most, len(waits))
+        gevent.sleep(0.02)
+        waits.remove(leg_id)
+        return ask(leg_id, **more)
+
+    monkeypatch.setattr(machine, "open", slow, raising=False)
+    replace(machine, media)
+    with gevent.Timeout(5):
+        while not restorations:
+            gevent.sleep(0.01)
+    (restored,) = restorations
+    assert most > 8
+    assert sorted(restored.reopened) == sorted(ports)
+    assert {int(leg_id) for leg_id in restored.reopened[:10]} <= set(range(20, 40))
+    assert {leg.leg_id: leg.port for leg in media.list()} == ports
+    assert all((leg.joined_to is not None) == (int(leg.leg_id) >= 20) for leg in media.list())
+
+
 def test_what_changed_after_the_open_is_given_back_too(
     machine: Machine, media: SteadyMedia, restorations: list[Restored], phones: Phones
 ) -> None:
@@ -181,6 +215,26 @@ def test_who_finds_the_process_gone_asks_the_next(machine: Machine, media: Stead
     media.restore()
     joining.get(timeout=2)
     assert media.statistics("a").joined_to == "b"
+
+
+def test_a_leg_that_was_opened_though_the_answer_came_too_late_is_opened_again(
+    machine: Machine, media: SteadyMedia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert machine.engine is not None
+    opened: list[str] = []
+    open_now = machine.engine.open
+
+    def open_late(leg_id: str, **more: object) -> int:
+        port = open_now(leg_id, **more)  # type: ignore[arg-type]
+        opened.append(leg_id)
+        if len(opened) == 1:
+            raise MediaUnavailable("no answer in time")
+        return port
+
+    monkeypatch.setattr(machine, "open", open_late, raising=False)
+    port = media.open("a", play=MUSIC)
+    assert opened == ["a", "a"]
+    assert [(leg.leg_id, leg.port, leg.playing) for leg in media.list()] == [("a", port, MUSIC)]
 
 
 def test_patience_has_an_end(machine: Machine, phones: Phones) -> None:

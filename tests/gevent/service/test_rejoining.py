@@ -226,6 +226,22 @@ def test_who_hangs_up_meanwhile_is_gone(studio: Studio) -> None:
     assert studio.desk.one("select cause from calls")["cause"] == "bye"
 
 
+@pytest.mark.parametrize("whose", ["caller", "agent"])
+def test_a_phone_that_was_gone_before_is_found_out(studio: Studio, whose: str) -> None:
+    caller, agent = studio.talk()
+    gone, other = (caller, agent) if whose == "caller" else (agent, caller)
+    (studio.caller if whose == "caller" else studio.agent).close()
+    gone.on_offer = lambda _body: (481, b"")
+    studio.strike()
+    studio.restarted()
+    assert other.ended.wait(15), "the new process has never heard the phone that is gone"
+    assert other.ended_by == "remote"
+    studio.nothing_is_left()
+    record = studio.desk.one("select * from calls")
+    assert (record["disposition"], record["cause"]) == ("answered", "gone")
+    assert studio.desk.one("select state from agents")["state"] == "available"
+
+
 def test_it_may_die_again_and_again(studio: Studio) -> None:
     caller, _agent = studio.talk()
     for count in range(1, 4):
