@@ -70,9 +70,9 @@ def _made_beside(target: Path, *, replace: bool) -> Iterator[Path]:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield path
-        _bring_to_disk(path)
+        bring_to_disk(path)
         os.replace(path, target)
-        _bring_to_disk(target.parent)
+        bring_to_disk(target.parent)
     except OSError as error:
         raise DatabaseError(f"the backup {target} cannot be written: {error.strerror}") from None
     finally:
@@ -123,7 +123,8 @@ def _dump(url: URL, path: Path) -> None:
         raise DatabaseError(f"pg_dump failed: {' '.join(done.stderr.split())}")
 
 
-def _bring_to_disk(path: Path) -> None:
+def bring_to_disk(path: Path) -> None:
+    """Have the kernel write out a file, or the names in a directory; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
