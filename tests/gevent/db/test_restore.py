@@ -184,5 +184,5 @@ def test_an_error_at_the_last_step_puts_all_back(
 
 @pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1/none", "sqlite://"])
 def test_what_is_no_file_is_not_restored(url: str, tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match="pg_restore|in memory"):
+    with pytest.raises(DatabaseError, match=r"pg_restore|in memory"):
         restore(url, tmp_path / "copy.db")
