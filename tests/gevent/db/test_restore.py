@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from callengine.db import restore as restoring
 from callengine.db import schema
 from callengine.db.backup import make_backup
 from callengine.db.claim import DatabaseClaimed, claim
@@ -175,7 +174,7 @@ def test_an_error_at_the_last_step_puts_all_back(
             raise OSError(28, "No space left on device")
         link(str(source), str(target))
 
-    monkeypatch.setattr(restoring.os, "link", full)
+    monkeypatch.setattr(os, "link", full)
     with pytest.raises(DatabaseError, match="No space left"):
         restore(f"sqlite:{database}", copy)
     assert named(database) == "live"
