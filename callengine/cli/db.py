@@ -102,7 +102,7 @@ def restore(file: Path, as_json: bool) -> None:
 def prune(days: float, dry_run: bool, as_json: bool) -> None:
     """Remove old calls and events, a few at a time, while the service runs or not."""
     before = time.time() - days * _DAY
-    with office(load()) as administration:
+    with office() as administration:
         if dry_run:
             count = administration.count_old_calls(before=before)
             click.echo(json.dumps({"calls": count}) if as_json else f"{count} calls would be removed.")

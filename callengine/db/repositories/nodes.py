@@ -15,7 +15,7 @@ _entries = table_of(QueueEntry)
 _log = table_of(LoggedEvent)
 
 _LATEST_EVENTS = 1000
-"""Among these is the one by which a process hands over: afterwards there is only what is changed without one."""
+"""Among these is the one by which a process hands over; what follows was changed while none ran."""
 
 _ALIVE = (
     (_calls, [state for state in CallState if state is not CallState.ENDED]),
