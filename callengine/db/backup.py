@@ -46,7 +46,7 @@ def make_backup(url: str, target: Path, *, replace: bool = False) -> Backup:
     parsed = database_url(url)
     with _made_beside(target, replace=replace) as path:
         if parsed.get_backend_name() == "sqlite":
-            _copy(str(parsed.database), path)
+            copy_to(path, Path(str(parsed.database)))
             last_event = _checked(path)
         else:
             _dump(parsed, path)
@@ -81,12 +81,13 @@ def _made_beside(target: Path, *, replace: bool) -> Iterator[Path]:
                 leftover.unlink()
 
 
-def _copy(database: str, path: Path) -> None:
+def copy_to(path: Path, database: Path) -> None:
+    """Write one consistent view of a SQLite file, its log included, to the empty file `path`."""
     try:
-        with closing(sqlite3.connect(_read_only(Path(database)), uri=True)) as source:
+        with closing(sqlite3.connect(_read_only(database), uri=True)) as source:
             source.execute("VACUUM INTO ?", (str(path),))
     except sqlite3.Error as error:
-        raise DatabaseError(f"{database} cannot be backed up to {path.parent}: {error}") from None
+        raise DatabaseError(f"{database} cannot be copied to {path.parent}: {error}") from None
 
 
 def _read_only(path: Path) -> str:

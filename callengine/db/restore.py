@@ -7,7 +7,6 @@ over the new one) keep their contents under a new name; nothing is ever overwrit
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callengine.db import schema
-from callengine.db.backup import bring_to_disk, check_integrity
+from callengine.db.backup import bring_to_disk, check_integrity, copy_to
 from callengine.db.claim import claim
 from callengine.db.engine import database_url, make_engine
 from callengine.errors import DatabaseError
@@ -72,8 +71,6 @@ def _checked(copy: Path, database: Path) -> str:
         raise DatabaseError(f"{copy} is not there, or no file")
     if database.exists() and copy.samefile(database):
         raise DatabaseError(f"{copy} is the database itself")
-    if (log := Path(f"{copy}-wal")).exists() and log.stat().st_size:
-        raise DatabaseError(f"{copy} is a database in use, since {log} is beside it, and not a backup")
     url = f"sqlite:{copy.absolute()}"
     revision = schema.current(url)
     if revision is None:
@@ -88,13 +85,14 @@ def _copied_beside(copy: Path, database: Path) -> Iterator[Path]:
     path = database.with_name(f".{database.name}.{os.getpid()}")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        shutil.copyfile(copy, path)
+        copy_to(path, copy)
         _dress(path, database)
         bring_to_disk(path)
         yield path
     finally:
-        with suppress(OSError):
-            path.unlink()
+        for leftover in (path, Path(f"{path}-journal")):
+            with suppress(OSError):
+                leftover.unlink()
 
 
 def _dress(path: Path, database: Path) -> None:

@@ -146,14 +146,19 @@ def test_a_damaged_backup_changes_nothing(database: Path, copy: Path) -> None:
     assert contents(database.parent) == before
 
 
-def test_a_database_in_use_or_itself_is_no_backup(database: Path, copy: Path) -> None:
+def test_what_was_set_aside_can_be_restored_with_what_is_in_its_log(database: Path, copy: Path) -> None:
     url = f"sqlite:{database}"
-    with pytest.raises(DatabaseError, match="the database itself"):
-        restore(url, database)
-    name(copy, "in use")
-    with pytest.raises(DatabaseError, match="in use"):
-        restore(url, copy)
+    before = restore(url, copy, now=NOON).before
+    assert before is not None
+    assert Path(f"{before}-wal").stat().st_size
+    restore(url, Path(before))
     assert named(database) == "live"
+
+
+def test_the_database_itself_is_no_backup(database: Path) -> None:
+    with pytest.raises(DatabaseError, match="the database itself"):
+        restore(f"sqlite:{database}", database)
+    assert not list(database.parent.glob("*before*"))
 
 
 def test_while_somebody_has_the_claim_it_is_refused(database: Path, copy: Path) -> None:
