@@ -383,33 +383,31 @@ take_schema_to() {
     fi
 }
 
-# Processes of the service's user that are not its units.
-strangers() {
-    local pid units=''
-    [ -z "$root" ] || return 0
+unit_processes() {
     if has_systemd; then
-        units=$(systemctl show --property=MainPID --value callengine.service 'callengine-media@*.service' 2>/dev/null || true)
+        systemctl show --property=MainPID --value callengine.service 'callengine-media@*.service' 2>/dev/null || true
     fi
-    for pid in $(pgrep --euid callengine 2>/dev/null); do
-        grep -qx "$pid" <<<"$units" || printf '%s ' "$pid"
-    done
 }
 
-refuse_while_strangers_run() {
-    local found
-    found=$(strangers)
-    [ -z "$found" ] || fail "processes of the user callengine run: end them first (${found% }); $1."
+# $1: processes that may be there, one a line; $2: what has become of the installation until now.
+refuse_processes_but() {
+    local pid found=''
+    [ -z "$root" ] || return 0
+    for pid in $(pgrep --euid callengine 2>/dev/null); do
+        grep -qx "$pid" <<<"$1" || found+=" $pid"
+    done
+    [ -z "$found" ] || fail "processes of the user callengine run: end them first (${found# }); $2."
 }
 
 uninstall() {
     refuse_while_it_runs
-    refuse_while_strangers_run "nothing has changed"
+    refuse_processes_but "$(unit_processes)" "nothing has changed"
     if has_systemd; then
         callengine_of "$opt/current" drain --wait 2>/dev/null || true
         systemctl disable --now --quiet callengine.service 2>/dev/null || true
         systemctl stop 'callengine-media@*.service' 2>/dev/null || true
     fi
-    refuse_while_strangers_run "the service is stopped, and nothing is removed"
+    refuse_processes_but '' "the service is stopped, and nothing is removed"
     rm -f "$units/callengine.service" "$units/callengine-media@.service" "$bin/callengine"
     rm -rf "$opt" "$run"
     if has_systemd; then systemctl daemon-reload; fi
