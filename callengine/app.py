@@ -188,8 +188,10 @@ class CallCenter:
             taken = begin(parts, opened)
             self._parts = parts
             self._running = opened.pop_all()
-        if taken:
+        if taken and parts.recovery.was_cut_short:
             logger.warning("{} calls of an earlier run, which was cut short, go on", taken)
+        elif taken:
+            logger.info("{} calls of the process before go on", taken)
         self._tell_where()
 
     def stop(self) -> None:

@@ -100,7 +100,6 @@ def assemble(
     base = lay_foundation(settings, clock, opened, make_media)
     people = _gather_people(base)
     inbound, clearing, debts, recovery = _make_stories(base, people)
-    recovery.take_up()
     _take_requests(base, people.presence, inbound)
     administration = Administration(
         engine=base.engine,
@@ -117,13 +116,17 @@ def assemble(
 def begin(parts: Parts, opened: ExitStack) -> int:
     """Receive SIP, let the calls of an earlier run go on, and offer callers to agents; how many calls go on.
 
+    Those calls are taken up, and become ours, once the addresses are had: a start that fails for a taken one
+    leaves no trace. What comes meanwhile is kept by the kernel until their dialogs are there.
     Callers who wait are back in line, all of them, before the first is offered. New calls are taken from the
     first packet on: a phone that repeats its INVITE while a service restarts is not to be refused.
     Raises `CallCenterError` if SIP cannot be received.
     """
-    parts.inbound.open()
-    _receive(parts.base)
     opened.callback(parts.base.endpoint.stop)
+    _have_addresses(parts.base)
+    parts.recovery.take_up()
+    parts.inbound.open()
+    parts.base.endpoint.start()
     count = parts.recovery.go_on()
     parts.people.dispatch.start()
     opened.callback(parts.people.dispatch.stop)
@@ -328,9 +331,9 @@ def _take_requests(base: Foundation, presence: Presence, inbound: Inbound) -> No
     base.endpoint.on("INVITE", inbound.arrive)
 
 
-def _receive(base: Foundation) -> None:
+def _have_addresses(base: Foundation) -> None:
     try:
-        base.endpoint.start()
+        base.endpoint.bind()
     except AddressTaken as error:
         holder = holder_of(error.transport, error.port)
         raise CallCenterError(f"sip.host, sip.port: {error}{holder}") from None

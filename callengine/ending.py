@@ -5,6 +5,7 @@ handing everything over to the process that comes next, which finds all of it in
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import gevent
 from gevent.event import Event
@@ -12,6 +13,8 @@ from loguru import logger
 
 from callengine import greenlets
 from callengine.assembly import Parts
+from callengine.db.transaction import Transaction
+from callengine.events.types import EventType
 from callengine.sip.session import Session
 
 STOPPED = 'SIP;cause=503;text="Service stops"'
@@ -70,11 +73,19 @@ def hand_over(parts: Parts) -> None:
     bring it there until the next process does.
     """
     parts.base.endpoint.deafen()
+    count = len(parts.people.live.going_on())
+    handed_over = partial(_store_hand_over, count, parts.base.owner["incarnation"])
+    parts.base.committer.submit(handed_over).wait(_LAST_SECONDS / 2)
     if not parts.base.committer.pause(_LAST_SECONDS):
         logger.warning("the database did not finish a commit in time: the next process will find out")
     greenlets.spawn("sync", parts.base.checkpointer.sync).join(_LAST_SECONDS)
     gevent.sleep(_AFTER_COMMIT_SECONDS)
-    logger.info("callengine hands over {} calls", len(parts.people.live.going_on()))
+    logger.info("callengine hands over {} calls", count)
+
+
+def _store_hand_over(count: int, incarnation: str, tx: Transaction) -> None:
+    """By this the next process knows that ours was not cut short."""
+    tx.add_event(EventType.SERVICE_HANDED_OVER, calls=count, incarnation=incarnation)
 
 
 def _wait_until_over(parts: Parts, seconds: float, over: Event) -> None:

@@ -72,18 +72,19 @@ for_everybody() {
     [ -n "$root" ] || [[ $place != /root/* && $place != /home/* ]]
 }
 
-# The first Python that is new enough and can make environments.
+# The first Python that is new enough; make sure that it can make environments. PYTHON, if it is set, is the only one.
 find_python() {
-    local candidate
-    for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
-        if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null &&
+    local candidate candidates=(python3 /usr/bin/python3 python3.13 python3.12 python3.11)
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null &&
             for_everybody "$candidate"; then
             python=$candidate
             break
         fi
     done
     [ -n "${python:-}" ] ||
-        refuse "callengine needs Python 3.11 or newer that lies in nobody's home: install python3, or set PYTHON."
+        refuse "callengine needs Python 3.11 or newer that lies in nobody's home (tried: ${candidates[*]}): install python3, or set PYTHON."
     "$python" -c 'import ensurepip, venv' 2>/dev/null && return
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
@@ -170,7 +171,7 @@ build() {
         tar -x --no-same-owner -C "$scratch"
     cp -r "$scratch"/{alembic,alembic.ini,config,docs,systemd} "$directory"
     "$python" -m venv "$directory/venv" || fail "the environment cannot be made."
-    "$directory/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$scratch" ||
+    "$directory/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$scratch[postgres]" ||
         fail "callengine's packages cannot be installed; nothing has changed."
     chmod -R go+rX,go-w "$directory"
     callengine_of "$directory" --version >/dev/null 2>&1 ||
@@ -282,22 +283,31 @@ current_directory() { [ ! -e "$opt/current" ] || readlink -f "$opt/current"; }
 
 install() {
     local before new=$opt/versions/$version
+    before=$(current_directory)
     make_user
     make_directories
     build
     write_settings
-    before=$(current_directory)
     if [ "$before" = "$new" ]; then
         place_files "$new"
         say "$version is installed already."
         return
     fi
+    [ -z "$before" ] || refuse_while_it_runs
     [ -z "$before" ] || upgrade_database "$new"
     switch "$before" "$new"
     start_service
     remove_older
     say "$version is installed${before:+; ${before##*/} is kept for --rollback}."
-    [ -n "$before" ] || say "Next: edit $settings, then: systemctl start callengine"
+    [ -n "$before" ] || say "Next: edit $settings, then: $(how_to_start)"
+}
+
+how_to_start() {
+    if [ -n "$root" ]; then
+        printf '%s' "$bin/callengine db upgrade && $bin/callengine serve"
+    else
+        printf '%s' "systemctl start callengine"
+    fi
 }
 
 upgrade_database() {
@@ -311,20 +321,34 @@ upgrade_database() {
     fi
 }
 
-# All but the version in place and the one before it.
+# All but the version in place, the one before it, and those in which something still runs, such as the media process.
 remove_older() {
     local directory
     for directory in "$opt"/versions/*; do
-        [ "$directory" = "$(readlink -f "$opt/current")" ] || [ "$directory" = "$(readlink -f "$opt/previous")" ] ||
+        if [ "$directory" = "$(readlink -f "$opt/current")" ] || [ "$directory" = "$(readlink -f "$opt/previous")" ]; then
+            continue
+        elif runs_in "$directory"; then
+            say "${directory##*/} is kept too, since a process runs in it; an upgrade after its end removes it."
+        else
             rm -rf "$directory"
+        fi
     done
+}
+
+# Whether a process was started from this version; its first word is that version's Python.
+runs_in() {
+    local file program
+    for file in /proc/[0-9]*/cmdline; do
+        if IFS= read -r -d '' program 2>/dev/null <"$file" && [[ $program == "$1"/* ]]; then return; fi
+    done 2>/dev/null
+    return 1
 }
 
 # Where no systemd can stop it, the service must be ended by whoever started it.
 refuse_while_it_runs() {
     has_systemd && return
     if [ -S "$run/callengine.sock" ] && [ -e "$opt/current" ] && callengine_of "$opt/current" status >/dev/null 2>&1; then
-        fail "the service runs: end it first (callengine drain --wait)."
+        fail "the service runs, and no systemd can stop it: end it first (SIGTERM, or callengine drain --wait); nothing has changed."
     fi
 }
 
@@ -359,24 +383,38 @@ take_schema_to() {
     fi
 }
 
+unit_processes() {
+    if has_systemd; then
+        systemctl show --property=MainPID --value callengine.service 'callengine-media@*.service' 2>/dev/null || true
+    fi
+}
+
+# $1: processes that may be there, one a line; $2: what has become of the installation until now.
+refuse_processes_but() {
+    local pid found=''
+    [ -z "$root" ] || return 0
+    for pid in $(pgrep --euid callengine 2>/dev/null); do
+        grep -qx "$pid" <<<"$1" || found+=" $pid"
+    done
+    [ -z "$found" ] || fail "processes of the user callengine run: end them first (${found# }); $2."
+}
+
 uninstall() {
     refuse_while_it_runs
+    refuse_processes_but "$(unit_processes)" "nothing has changed"
     if has_systemd; then
         callengine_of "$opt/current" drain --wait 2>/dev/null || true
         systemctl disable --now --quiet callengine.service 2>/dev/null || true
         systemctl stop 'callengine-media@*.service' 2>/dev/null || true
     fi
-    if [ -z "$root" ] && pgrep --euid callengine >/dev/null 2>&1; then
-        fail "processes of the user callengine run: end them first ($(pgrep --euid callengine | tr '\n' ' '))."
-    fi
+    refuse_processes_but '' "the service is stopped, and nothing is removed"
     rm -f "$units/callengine.service" "$units/callengine-media@.service" "$bin/callengine"
     rm -rf "$opt" "$run"
     if has_systemd; then systemctl daemon-reload; fi
     if [ -n "$purge" ]; then
         rm -rf "$etc" "$state" "$logs"
         if [ -z "$root" ]; then
-            ! getent passwd callengine >/dev/null || userdel callengine
-            ! getent group callengine >/dev/null || groupdel callengine
+            remove_user
         fi
         say "callengine is removed, with its settings and data."
     else
@@ -384,12 +422,21 @@ uninstall() {
     fi
 }
 
+# userdel tells of a group that it leaves, which then goes too: what it says matters where it fails.
+remove_user() {
+    local said
+    if getent passwd callengine >/dev/null; then
+        said=$(userdel callengine 2>&1) || fail "the user callengine cannot be removed: $said"
+    fi
+    ! getent group callengine >/dev/null || groupdel callengine
+}
+
 read_options "$@"
 name_places
 cd /
 if [ "$action" = install ]; then
-    find_python
     name_version
     cd /
+    [ -f "$opt/versions/$version/complete" ] || find_python
 fi
 "$action"

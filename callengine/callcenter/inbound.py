@@ -30,7 +30,15 @@ from callengine.clock import Clock
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, Closed, DatabaseError, HungUp, NotAllowed, QueueFull
+from callengine.errors import (
+    CallCenterError,
+    Closed,
+    DatabaseError,
+    HungUp,
+    MediaError,
+    NotAllowed,
+    QueueFull,
+)
 from callengine.events.types import EventType
 from callengine.log import call_context
 from callengine.sip.transactions import ServerTransaction
@@ -116,7 +124,7 @@ class Inbound:
         try:
             call = self._admit(transaction)
         except CallCenterError as error:
-            level = "ERROR" if isinstance(error, DatabaseError) else "INFO"
+            level = "ERROR" if isinstance(error, DatabaseError | MediaError) else "INFO"
             logger.log(level, "a call to {} was refused: {}", transaction.request.uri, error)
             transaction.refuse(error)
             return

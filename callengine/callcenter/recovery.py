@@ -94,6 +94,12 @@ class Recovery:
         self._go_on = go_on
         self._look_after = look_after
         self._leftovers = Leftovers()
+        self._was_cut_short = False
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether what was taken up is that of a process which did not hand it over."""
+        return self._was_cut_short
 
     @property
     def calls(self) -> list[Call]:
@@ -108,8 +114,10 @@ class Recovery:
             live = calls.live(connection, self._owner["node"])
             rows = legs.live(connection, self._owner["node"])
             silent_since = nodes.last_event_at(connection)
+            handed_over = nodes.last_handed_over(connection)
         if not live and not rows:
             return
+        self._was_cut_short = any(row["incarnation"] != handed_over for row in (*live, *rows))
         self._committer.commit(partial(self._store_new_owner, len(live), len(rows), silent_since))
         taken = {row["id"]: leg for row in rows if (leg := self._leg_of(row)) is not None}
         found = [self._call_of(row, taken) for row in live]
@@ -177,7 +185,8 @@ class Recovery:
     def _store_new_owner(self, live: int, up: int, silent_since: float | None, tx: Transaction) -> None:
         nodes.take_over(tx, **self._owner)
         outage = None if silent_since is None else max(0.0, tx.now - silent_since)
-        tx.add_event(EventType.SERVICE_RECOVERED, calls=live, legs=up, seconds_without_events=outage)
+        kind = EventType.SERVICE_RECOVERED if self._was_cut_short else EventType.SERVICE_TAKEN_OVER
+        tx.add_event(kind, calls=live, legs=up, seconds_without_events=outage)
 
     def _leg_of(self, row: Row) -> Leg | None:
         leg = self._debts.leg_of(row)

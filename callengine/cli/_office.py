@@ -12,19 +12,23 @@ from callengine.api.client import RemoteAdministration
 from callengine.api.control import answers
 from callengine.callcenter.administration import Administration
 from callengine.clock import SystemClock
-from callengine.config import Settings
+from callengine.config import Settings, control_socket, load
 from callengine.foundation import NODE
 
 Office = Administration | RemoteAdministration
 
 
 @contextmanager
-def office(settings: Settings) -> Iterator[Office]:
-    """The administration to ask; raises `CallCenterError` if there is neither a service nor a database."""
-    path = Path(settings.general.control_socket)
+def office(settings: Settings | None = None) -> Iterator[Office]:
+    """The administration to ask; raises `CallCenterError` if there is neither a service nor a database.
+
+    Without `settings` they are read; what is wrong in them does not matter while a service runs.
+    """
+    path = Path(settings.general.control_socket if settings else control_socket())
     if answers(path):
         yield RemoteAdministration(path)
         return
+    settings = settings or load()
     with store.offline(settings) as committer:
         yield Administration(
             engine=committer.engine,

@@ -57,7 +57,7 @@ def import_(file: TextIO, as_json: bool) -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """Show all agents with state, queues and phones."""
-    with office(load()) as administration:
+    with office() as administration:
         agents = administration.agents()
     if as_json:
         click.echo(json.dumps(agents, indent=2))
@@ -83,7 +83,7 @@ def list_(as_json: bool) -> None:
 @json_option
 def pause(name: str, reason: str, as_json: bool) -> None:
     """Offer an agent no calls until it is resumed."""
-    with office(load()) as administration:
+    with office() as administration:
         administration.pause_agent(name, reason=reason, by=who())
     _say({"paused": name, "reason": reason}, f"Agent {name} is paused ({reason}).", as_json)
 
@@ -93,7 +93,7 @@ def pause(name: str, reason: str, as_json: bool) -> None:
 @json_option
 def resume(name: str, as_json: bool) -> None:
     """End the pause of an agent."""
-    with office(load()) as administration:
+    with office() as administration:
         administration.resume_agent(name, by=who())
     _say({"resumed": name}, f"Agent {name} is available.", as_json)
 
@@ -103,7 +103,7 @@ def resume(name: str, as_json: bool) -> None:
 @json_option
 def remove(name: str, as_json: bool) -> None:
     """Remove an agent: it can register no more; the records of its calls stay."""
-    with office(load()) as administration:
+    with office() as administration:
         administration.remove_agent(name, by=who())
     _say({"removed": name}, f"Agent {name} was removed.", as_json)
 

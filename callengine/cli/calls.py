@@ -11,7 +11,6 @@ import click
 from callengine.cli._office import office, who
 from callengine.cli._options import json_option
 from callengine.cli._tables import clock_time, duration, table
-from callengine.config import load
 
 _TIMES = ("arrived_at", "queued_at", "answered_at", "connected_at", "ended_at")
 _RECORD = (
@@ -42,7 +41,7 @@ def command() -> None:
 @json_option
 def list_(latest: int | None, as_json: bool) -> None:
     """Show the calls that are alive, or with --latest also those that have ended."""
-    with office(load()) as administration:
+    with office() as administration:
         calls = administration.calls(latest=latest)
     if as_json:
         click.echo(json.dumps(calls, indent=2))
@@ -70,7 +69,7 @@ def list_(latest: int | None, as_json: bool) -> None:
 @json_option
 def show(call_id: str, as_json: bool) -> None:
     """Show one call: its record, its legs, and all that happened. The first digits of ID will do."""
-    with office(load()) as administration:
+    with office() as administration:
         call = administration.call(call_id)
     click.echo(json.dumps(call, indent=2) if as_json else _text(call))
 
@@ -80,7 +79,7 @@ def show(call_id: str, as_json: bool) -> None:
 @json_option
 def hangup(call_id: str, as_json: bool) -> None:
     """End a call of the running service: both phones are hung up. The first digits of ID will do."""
-    with office(load()) as administration:
+    with office() as administration:
         ended = administration.hang_up_call(call_id, by=who())
     click.echo(json.dumps({"hung_up": ended}) if as_json else f"Call {ended} is being hung up.")
 

@@ -14,6 +14,7 @@ from callengine.cli._office import office, who
 from callengine.cli._options import json_option
 from callengine.config import load
 from callengine.db import backup as backups
+from callengine.db import restore as restoring
 from callengine.db import schema
 
 _DAY = 86400.0
@@ -70,6 +71,24 @@ def backup(file: Path, force: bool, as_json: bool) -> None:
 
 
 @command.command
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+def restore(file: Path, as_json: bool) -> None:
+    """Put FILE, a backup, in the place of the database, which is kept beside it under a name with the time.
+
+    SQLite only, while no service runs. FILE is checked first; it is copied, and stays.
+    """
+    url = _url_while_stopped("a backup is restored")
+    done = restoring.restore(url, file)
+    text = f"{done.path} is restored from {file}, at revision {done.revision}."
+    if done.before:
+        text += f" The database of before is {done.before}."
+    if done.revision != schema.head():
+        text += " `callengine db upgrade` brings it to this version."
+    click.echo(json.dumps(asdict(done)) if as_json else text)
+
+
+@command.command
 @click.option(
     "--older-than",
     "days",
@@ -83,7 +102,7 @@ def backup(file: Path, force: bool, as_json: bool) -> None:
 def prune(days: float, dry_run: bool, as_json: bool) -> None:
     """Remove old calls and events, a few at a time, while the service runs or not."""
     before = time.time() - days * _DAY
-    with office(load()) as administration:
+    with office() as administration:
         if dry_run:
             count = administration.count_old_calls(before=before)
             click.echo(json.dumps({"calls": count}) if as_json else f"{count} calls would be removed.")
@@ -99,8 +118,8 @@ def _say_revision(url: str, as_json: bool) -> None:
         click.echo(json.dumps({"revision": revision}))
 
 
-def _url_while_stopped() -> str:
+def _url_while_stopped(what: str = "the schema is changed") -> str:
     """The database's URL; raises `CallCenterError` while a service runs on it."""
     settings = load()
-    refuse_while_running(Path(settings.general.control_socket), "the schema is changed")
+    refuse_while_running(Path(settings.general.control_socket), what)
     return settings.database.url

@@ -10,7 +10,7 @@ import click
 
 from callengine.api.control import answers, ask
 from callengine.cli._options import json_option
-from callengine.config import load
+from callengine.config import control_socket
 
 _LOOK_EVERY_SECONDS = 0.2
 
@@ -25,7 +25,7 @@ _LOOK_EVERY_SECONDS = 0.2
 @json_option
 def command(within: float | None, is_waiting: bool, as_json: bool) -> None:
     """End the running service: no new calls, time for those it has, then BYE for whoever is left."""
-    path = Path(load().general.control_socket)
+    path = Path(control_socket())
     body = {} if within is None else {"seconds": within}
     said = ask(path, "/api/v1/drain", method="POST", body=body)
     text = f"The service drains: {said['calls']} calls may go on for {said['seconds']:g} s, at most."

@@ -10,7 +10,6 @@ import click
 from callengine.cli._office import office
 from callengine.cli._options import json_option
 from callengine.cli._tables import clock_time, duration, table
-from callengine.config import load
 
 _SETTINGS = (
     "strategy",
@@ -31,7 +30,7 @@ def command() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """Show all queues: who waits, for how long, and who could serve them."""
-    with office(load()) as administration:
+    with office() as administration:
         queues = administration.queues()
     if as_json:
         click.echo(json.dumps(queues, indent=2))
@@ -58,7 +57,7 @@ def list_(as_json: bool) -> None:
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show one queue: what it is set to, and its callers in the order in which they are served."""
-    with office(load()) as administration:
+    with office() as administration:
         queue = administration.queue(name)
     if as_json:
         click.echo(json.dumps(queue, indent=2))

@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from callengine.api.control import ask
-from callengine.config import load
+from callengine.config import control_socket
 
 
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Print the whole document as JSON.")
 def command(as_json: bool) -> None:
     """Show calls, queues, agents and resources of the running service."""
-    document = ask(Path(load().general.control_socket), "/api/v1/status")
+    document = ask(Path(control_socket()), "/api/v1/status")
     click.echo(json.dumps(document, indent=2) if as_json else _text(document))
 
 

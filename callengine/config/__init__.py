@@ -1,6 +1,6 @@
 """The settings: what they are, where they come from, and how they are shown."""
 
-from callengine.config.loader import load
+from callengine.config.loader import control_socket, load
 from callengine.config.schema import Settings
 
-__all__ = ["Settings", "load"]
+__all__ = ["Settings", "control_socket", "load"]

@@ -30,6 +30,21 @@ from callengine.config.worked_out import worked_out
 from callengine.errors import SettingsError
 
 
+def control_socket(environ: Mapping[str, str] = os.environ) -> str:
+    """`general.control_socket` alone, by which a running service is reached while other settings are wrong.
+
+    Raises SettingsError if a file cannot be read, or this setting is wrong itself.
+    """
+    problems: list[str] = []
+    tree, _ = _gathered(environ, settings_directory(environ), problems)
+    if problems:
+        raise SettingsError(problems)
+    path = _Reading(tree, environ, problems).one("general.control_socket")
+    if problems:
+        raise SettingsError(problems)
+    return str(path)
+
+
 def load(
     environ: Mapping[str, str] = os.environ,
     directory: Path | str | None = None,
@@ -42,16 +57,23 @@ def load(
     environments. Raises SettingsError with all problems at once.
     """
     problems: list[str] = []
+    where = Path(directory) if directory else settings_directory(environ)
+    tree, environment = _gathered(environ, where, problems)
+    if overrides:
+        merge(tree, tree_of(overrides, "the program"))
+    return _Reading(tree, environ, problems).settings(environment)
+
+
+def _gathered(environ: Mapping[str, str], directory: Path, problems: list[str]) -> tuple[Tree, str]:
+    """The layers of files and variables, merged, and the name of the environment."""
     environment = _environment(environ, problems)
     tree: Tree = {}
-    for path in _files(environ, Path(directory) if directory else settings_directory(environ), problems):
+    for path in _files(environ, directory, problems):
         for layer in from_file(path, environment, problems):
             merge(tree, layer)
     for layer in from_variables(environ, tree):
         merge(tree, layer)
-    if overrides:
-        merge(tree, tree_of(overrides, "the program"))
-    return _Reading(tree, environ, problems).settings(environment)
+    return tree, environment
 
 
 def settings_directory(environ: Mapping[str, str] = os.environ) -> Path:
@@ -121,6 +143,11 @@ class _Reading:
         if self._problems:
             raise SettingsError(self._problems)
         return settings
+
+    def one(self, name: str) -> Any:
+        """One setting's value, whatever is wrong elsewhere."""
+        section, key = name.split(".")
+        return self._value(name, declared(SECTIONS[section])[key])
 
     def _section(self, name: str, kind: type) -> Any:
         table = self._table(name, self._tree.get(name, {}))

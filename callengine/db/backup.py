@@ -46,7 +46,7 @@ def make_backup(url: str, target: Path, *, replace: bool = False) -> Backup:
     parsed = database_url(url)
     with _made_beside(target, replace=replace) as path:
         if parsed.get_backend_name() == "sqlite":
-            _copy(str(parsed.database), path)
+            copy_to(path, Path(str(parsed.database)))
             last_event = _checked(path)
         else:
             _dump(parsed, path)
@@ -70,9 +70,9 @@ def _made_beside(target: Path, *, replace: bool) -> Iterator[Path]:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield path
-        _bring_to_disk(path)
+        bring_to_disk(path)
         os.replace(path, target)
-        _bring_to_disk(target.parent)
+        bring_to_disk(target.parent)
     except OSError as error:
         raise DatabaseError(f"the backup {target} cannot be written: {error.strerror}") from None
     finally:
@@ -81,12 +81,13 @@ def _made_beside(target: Path, *, replace: bool) -> Iterator[Path]:
                 leftover.unlink()
 
 
-def _copy(database: str, path: Path) -> None:
+def copy_to(path: Path, database: Path) -> None:
+    """Write one consistent view of a SQLite file, its log included, to the empty file `path`."""
     try:
-        with closing(sqlite3.connect(_read_only(Path(database)), uri=True)) as source:
+        with closing(sqlite3.connect(_read_only(database), uri=True)) as source:
             source.execute("VACUUM INTO ?", (str(path),))
     except sqlite3.Error as error:
-        raise DatabaseError(f"{database} cannot be backed up to {path.parent}: {error}") from None
+        raise DatabaseError(f"{database} cannot be copied to {path.parent}: {error}") from None
 
 
 def _read_only(path: Path) -> str:
@@ -123,7 +124,8 @@ def _dump(url: URL, path: Path) -> None:
         raise DatabaseError(f"pg_dump failed: {' '.join(done.stderr.split())}")
 
 
-def _bring_to_disk(path: Path) -> None:
+def bring_to_disk(path: Path) -> None:
+    """Have the kernel write out a file, or the names in a directory; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -81,6 +81,10 @@ class Pending(Generic[T]):
         """Wait until the unit is committed; what it returned. Raises what it raised, or DatabaseError."""
         return cast(T, self._result.get())
 
+    def wait(self, timeout: float) -> None:
+        """Wait until it is known what becomes of the unit, at most `timeout` seconds."""
+        self._result.wait(timeout)
+
     def run(self, transaction: Transaction) -> bool:
         """Run the unit; whether it came to its end. What it returned or raised is kept for `release`."""
         try:

@@ -35,18 +35,24 @@ Frames = tuple[bytes, ...]
 
 
 class Sounds:
-    """Encoded sounds by file and codec; a file that changed is read again, the least used are forgotten."""
+    """Encoded sounds by file and codec; a file that changed is read again, the least used are forgotten.
+
+    What comes with callengine is held from the start: a media process may outlive its installation.
+    """
 
     def __init__(self) -> None:
+        music = _read(os.fspath(_MUSIC_FILE))
+        self._music = {codec: _encode(music, codec) for codec in g711.CODECS}
         self._frames: OrderedDict[tuple[str, int, str], Frames] = OrderedDict()
 
     def frames(self, sound: str, codec: str) -> Frames:
         """The sound as payloads of 20 ms each, at least one; raises MediaError if it cannot be read."""
-        path = os.fspath(_MUSIC_FILE) if sound == MUSIC else sound
+        if sound == MUSIC:
+            return self._music[g711.check(codec)]
         try:
-            key = (path, os.stat(path).st_mtime_ns, codec)
+            key = (sound, os.stat(sound).st_mtime_ns, codec)
             if key not in self._frames:
-                self._frames[key] = _encode(_read(path), codec)
+                self._frames[key] = _encode(_read(sound), codec)
         except (OSError, ValueError) as error:
             raise MediaError(f"sound {sound!r} cannot be read: {error}") from None
         self._frames.move_to_end(key)

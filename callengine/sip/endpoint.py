@@ -101,8 +101,12 @@ class Endpoint:
 
     # Life
 
+    def bind(self) -> None:
+        """Have the addresses; nothing is received before `start`. Raises `AddressTaken`."""
+        self._switch.bind()
+
     def start(self) -> None:
-        """Bind and begin. Raises `AddressTaken` when an address cannot be had."""
+        """Bind, if that is not done yet, and begin. Raises `AddressTaken` when an address cannot be had."""
         self._switch.start()
         self._driver.start()
         self._is_running = True

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,12 @@ def downgrade() -> None:
 '''
 
 
-def install(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def install(checkout: Path, *options: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
     """Run the checkout's install.sh, with the Python of the tests."""
     return subprocess.run(
         [str(checkout / "scripts/install.sh"), *options],
         cwd="/",
-        env={**os.environ, "PYTHON": sys.executable},
+        env={**os.environ, "PYTHON": python},
         capture_output=True,
         text=True,
         timeout=300,
@@ -179,7 +180,44 @@ def take_a_call(installed: Installed, scratch: Path) -> None:
         media.stop()
 
 
-@pytest.mark.timeout(280)
+@contextmanager
+def running_in(version: Path) -> Iterator[None]:
+    """A process that was started from that version, as a media process is by its unit."""
+    python = version / "venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(shutil.which("sleep") or "sleep")
+    process = subprocess.Popen([str(python), "600"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def can_import(installed: Installed, module: str) -> bool:
+    """Whether the version in place has that module."""
+    python = installed.opt / "current/venv/bin/python"
+    return subprocess.run([str(python), "-c", f"import {module}"], check=False).returncode == 0
+
+
+def refused_while_it_runs(installed: Installed, checkout: Path, *options: str) -> None:
+    """Where no systemd runs nothing is saved or changed under a running service."""
+    backups, version = set((installed.database.parent / "backups").iterdir()), installed.version()
+    media, main = installed.units()
+    media.start()
+    try:
+        main.start()
+        done = install(checkout, "--root", str(installed.root), *options)
+        assert (done.returncode, "the service runs" in done.stderr) == (1, True)
+        assert "nothing has changed" in done.stderr
+    finally:
+        main.stop()
+        media.stop()
+    assert set((installed.database.parent / "backups").iterdir()) == backups
+    assert installed.version() == version
+
+
+@pytest.mark.timeout(420)
 def test_from_nothing_to_an_upgrade_and_back(installed: Installed, tmp_path: Path) -> None:
     root = ("--root", str(installed.root))
     old, new = previous_commit(tmp_path / "old"), newer(tmp_path / "new")
@@ -192,8 +230,16 @@ def test_from_nothing_to_an_upgrade_and_back(installed: Installed, tmp_path: Pat
     calls = installed.calls()
     assert [disposition for _, disposition in calls] == ["answered"]
 
-    upgraded = install(new, *root)
+    refused_while_it_runs(installed, new)
+
+    held, unheld = (installed.opt / "versions" / name for name in ("held", "unheld"))
+    unheld.mkdir()
+    with running_in(held):
+        upgraded = install(new, *root)
     assert upgraded.returncode == 0, upgraded.stderr
+    assert (held.exists(), unheld.exists()) == (True, False)
+    assert "held is kept too" in upgraded.stdout
+    assert can_import(installed, "psycopg")
     after = installed.version()
     assert after != before
     assert "newer" in installed.tables()
@@ -202,7 +248,7 @@ def test_from_nothing_to_an_upgrade_and_back(installed: Installed, tmp_path: Pat
     assert after in backup.name
     assert "9999 (head)" in installed.alembic("current")
 
-    again = install(new, *root)
+    again = install(new, *root, python="/no/such/python3")
     assert (again.returncode, "already" in again.stdout) == (0, True)
     assert len(list((installed.database.parent / "backups").iterdir())) == 1, "nothing was to be done"
 
@@ -270,16 +316,7 @@ def test_no_python_and_no_checkout_are_told(installed: Installed, tmp_path: Path
     shutil.copytree(ROOT / "scripts", tmp_path / "bare/scripts")
     done = install(tmp_path / "bare", "--root", str(installed.root))
     assert (done.returncode, "is no checkout of callengine" in done.stderr) == (2, True)
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("bash", "env", "dirname", "id", "sed"):
-        (programs / name).symlink_to(shutil.which(name) or name)
-    done = subprocess.run(
-        [str(ROOT / "scripts/install.sh"), "--root", str(installed.root)],
-        env={"PATH": str(programs)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = install(ROOT, "--root", str(installed.root), python="/no/such/python3")
     assert (done.returncode, "needs Python 3.11" in done.stderr) == (2, True)
+    assert "tried: /no/such/python3" in done.stderr
+    assert list(installed.root.iterdir()) == []

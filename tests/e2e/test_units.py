@@ -121,6 +121,10 @@ def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     assert (host.media.pid, socket.stat().st_ino) == (media, inode)
     assert host.service.status()["media_pid"] == media
     assert host.main.history == ["ready", "stopping", "exited", "ready"]
+    told = host.service.rows("SELECT type FROM event_log WHERE type LIKE 'service_%' ORDER BY number")
+    assert [row["type"] for row in told] == ["service_handed_over", "service_taken_over"]
+    assert "1 calls of the process before go on" in host.log()
+    assert "WARNING" not in host.log()
     host.main.stop()
     assert host.media.is_active
     assert socket.exists()

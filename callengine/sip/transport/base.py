@@ -34,6 +34,9 @@ class Transport(Protocol):
     def local_address(self) -> tuple[str, int]:
         """The host and port that it is bound to."""
 
+    def bind(self, port: int = 0) -> None:
+        """Have the address, so that what comes is kept until `start`. Raises OSError for a taken one."""
+
     def start(self, port: int = 0) -> None:
         """Bind, to `port` if any would do, and begin to hand in what comes. Raises OSError."""
 

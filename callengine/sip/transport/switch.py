@@ -48,6 +48,7 @@ class Switch:
         self._port = port
         self._transports: dict[str, Transport] = {}
         self._tcp: TcpTransport | None = None
+        self._is_bound = False
         for name in names:
             if name == "udp":
                 self._transports[name] = UdpTransport(host, port, on_datagram=on_message)
@@ -82,14 +83,23 @@ class Switch:
         """TCP connections that are open or being opened."""
         return 0 if self._tcp is None else self._tcp.connection_count()
 
-    def start(self) -> None:
-        """Bind and begin to receive. Raises `AddressTaken` when an address cannot be had."""
+    def bind(self) -> None:
+        """Have the addresses; what comes is kept until `start`. Raises `AddressTaken`."""
+        if self._is_bound:
+            return
         for transport in self._transports.values():
             try:
-                transport.start(0 if transport is self._transports[self.first] else self.local_address[1])
+                transport.bind(0 if transport is self._transports[self.first] else self.local_address[1])
             except OSError as error:
                 self.close()
                 raise AddressTaken(transport.name, *transport.local_address, error) from None
+        self._is_bound = True
+
+    def start(self) -> None:
+        """Bind if that is not done yet, and begin to receive. Raises `AddressTaken`."""
+        self.bind()
+        for transport in self._transports.values():
+            transport.start()
 
     def deafen(self) -> None:
         """Receive nothing new; what is here can still be sent."""
@@ -98,6 +108,7 @@ class Switch:
 
     def close(self) -> None:
         """Stop receiving, and free the addresses."""
+        self._is_bound = False
         for transport in self._transports.values():
             transport.close()
 

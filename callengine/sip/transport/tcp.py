@@ -68,8 +68,8 @@ class TcpTransport:
         """Connections that are open or being opened."""
         return len(self._connections)
 
-    def start(self, port: int = 0) -> None:
-        """Bind, to `port` if any would do, and begin to accept. Raises OSError for a taken address."""
+    def bind(self, port: int = 0) -> None:
+        """Have the address, with `port` if any would do; who connects is kept. Raises OSError."""
         host, port = self._address[0], self._address[1] or port
         family = plain_socket.AF_INET6 if ":" in host else plain_socket.AF_INET
         listener = socket.socket(family, plain_socket.SOCK_STREAM)
@@ -82,7 +82,12 @@ class TcpTransport:
             raise
         self._listener = listener
         self._address = listener.getsockname()[:2]
-        self._accepting = greenlets.spawn("sip_accept", self._accept, listener, owner=self._group)
+
+    def start(self, port: int = 0) -> None:
+        """Bind if it is not bound yet, and begin to accept. Raises OSError for a taken address."""
+        if self._listener is None:
+            self.bind(port)
+        self._accepting = greenlets.spawn("sip_accept", self._accept, self._listener, owner=self._group)
 
     def send(self, wire: bytes, host: str, port: int) -> bool:
         """Give one message to the connection with that address, which is opened if there is none.

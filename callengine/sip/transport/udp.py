@@ -43,8 +43,8 @@ class UdpTransport:
         """The host and port that it is bound to; before `start` what was asked for."""
         return self._address
 
-    def start(self, port: int = 0) -> None:
-        """Bind, to `port` if any would do, and begin to receive. Raises OSError for a taken address."""
+    def bind(self, port: int = 0) -> None:
+        """Have the address, with `port` if any would do; what comes is kept. Raises OSError."""
         host, port = self._address[0], self._address[1] or port
         family = plain_socket.AF_INET6 if ":" in host else plain_socket.AF_INET
         sock = socket.socket(family, plain_socket.SOCK_DGRAM)
@@ -57,7 +57,12 @@ class UdpTransport:
         sock.setblocking(False)
         self._socket = sock
         self._address = sock.getsockname()[:2]
-        self._receiver = greenlets.spawn("sip_receive", self._receive, sock)
+
+    def start(self, port: int = 0) -> None:
+        """Bind if it is not bound yet, and begin to receive. Raises OSError for a taken address."""
+        if self._socket is None:
+            self.bind(port)
+        self._receiver = greenlets.spawn("sip_receive", self._receive, self._socket)
 
     def send(self, wire: bytes, host: str, port: int) -> bool:
         """Give one datagram to the network; False when it cannot go there at all (no route, too large)."""

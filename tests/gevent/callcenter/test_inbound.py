@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import gevent
 import pytest
+from loguru import logger
 
 from callengine.callcenter.calls import Call
 from callengine.callcenter.inbound import Inbound
+from callengine.errors import MediaError
+from callengine.media.local import LocalEngine
 from tests.fakes.phone import just_ring
 from tests.gevent.callcenter.conftest import Desk
 
@@ -112,6 +115,26 @@ def test_a_call_without_a_usable_codec_is_refused(make_desk: MakeDesk, body: byt
     assert desk.rows(RECORD) == []
     assert desk.center is not None
     assert desk.center.statistics()["legs"] == 0
+
+
+def test_a_call_refused_for_the_media_s_sake_is_an_error_in_the_log(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_sound(_self: LocalEngine, _leg_id: str, _sound: str, **_how: bool) -> None:
+        raise MediaError("sound 'music' cannot be read")
+
+    loud: list[str] = []
+    sink = logger.add(loud.append, level="ERROR", format="{message}")
+    try:
+        desk = make_desk()
+        monkeypatch.setattr(LocalEngine, "play", no_sound)
+        refused = desk.phone().call("support").refused
+        assert refused is not None
+        assert refused[0] == 500
+    finally:
+        logger.remove(sink)
+    (line,) = loud
+    assert "was refused: sound 'music' cannot be read" in line
 
 
 @pytest.mark.effect("queues.NAME.capacity")

@@ -14,7 +14,9 @@ from callengine.media.codecs import g711
 from callengine.media.engine import MUSIC, MediaEvent, MediaEventKind
 from callengine.media.local import LocalEngine
 from callengine.media.player import Sounds
+from callengine.media.port_pool import PortPool
 from callengine.media.tones import sine, strength
+from tests.e2e.ports import free_udp_range
 from tests.fakes.rtp_phone import RtpPhone, assert_one_stream, longest_gap
 
 Phones = Callable[..., RtpPhone]
@@ -153,6 +155,21 @@ def test_music_follows_a_change_of_codec(engine: LocalEngine, phones: Phones, to
     assert engine.statistics("a").playing is None
 
 
+def test_the_music_needs_no_file_once_the_engine_is_there(
+    phones: Phones, tone_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade may remove the installation that a media process was started from."""
+    monkeypatch.setattr(player, "_MUSIC_FILE", Path(tone_file))
+    engine = LocalEngine(host="127.0.0.1", ports=PortPool(*free_udp_range(10)))
+    os.unlink(tone_file)
+    for codec, kind in (("PCMU", 0), ("PCMA", 8)):
+        phone = phones(codec=codec)
+        engine.open(codec, remote=phone.remote(codec=codec, payload_type=kind), play=MUSIC)
+        phone.wait_for(10)
+        assert strength(phone.samples()[: 9 * 320], 1200) > 0.8
+    engine.shut_down()
+
+
 def test_many_legs_play_from_one_pacer(engine: LocalEngine, phones: Phones) -> None:
     first, last = phones(), phones()
     engine.open("first", remote=first.remote(), play=MUSIC)
@@ -193,9 +210,10 @@ def test_a_sound_that_cannot_be_read_is_refused_by_name(
 
 
 def test_too_large_a_sound_is_refused(tone_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sounds = Sounds()
     monkeypatch.setattr(player, "LARGEST_SOUND", 1000)
     with pytest.raises(MediaError, match="larger than 1000"):
-        Sounds().frames(tone_file, "PCMU")
+        sounds.frames(tone_file, "PCMU")
 
 
 def test_a_sound_is_encoded_once_for_each_codec_until_its_file_changes(tone_file: str) -> None:

@@ -18,9 +18,11 @@ import gevent
 import pytest
 
 from callengine.api import control
+from callengine.app import CallCenter
 from callengine.assembly import Parts, assemble
 from callengine.callcenter.calls import Call
 from callengine.clock import SystemClock
+from callengine.errors import CallCenterError
 from callengine.media.process import MediaProcess
 from callengine.sip.answered_session import AnsweredSession
 from callengine.sip.incoming_session import IncomingSession
@@ -96,6 +98,7 @@ def next_process(desk: Desk) -> Iterator[Parts]:
     """The parts of a service that starts after the one that was killed; nothing of it goes on yet."""
     with ExitStack() as opened:
         parts = assemble(desk.settings, SystemClock(), opened)
+        parts.recovery.take_up()
         parts.base.endpoint.start()
         opened.callback(parts.base.endpoint.stop)
         yield parts
@@ -165,6 +168,21 @@ def test_only_an_answer_of_the_last_32_seconds_is_in_doubt(
     database.close()
     with next_process(desk) as parts:
         assert isinstance(the_call(parts).caller.session, AnsweredSession) is is_in_doubt
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_a_start_without_its_port_leaves_the_database_as_it_was(serving: MakeServing, kind: int) -> None:
+    desk, service = serving("alice")
+    talk(desk)
+    service.kill()
+    left = [desk.rows(f"select * from {table}") for table in ("event_log", "calls", "legs", "queue_entries")]
+    with socket.socket(socket.AF_INET, kind) as other:
+        other.bind(("127.0.0.1", desk.settings.sip.port))
+        other.listen() if kind == socket.SOCK_STREAM else None
+        with pytest.raises(CallCenterError, match=r"sip\.port"):
+            CallCenter(desk.settings).start()
+    after = [desk.rows(f"select * from {table}") for table in ("event_log", "calls", "legs", "queue_entries")]
+    assert after == left
 
 
 @pytest.mark.parametrize("by", ["caller", "agent"])

@@ -10,6 +10,7 @@ from loguru import logger
 from callengine.config import load
 from callengine.errors import SettingsError
 from tests.gevent.callcenter.conftest import Desk
+from tests.gevent.effects.outside import run_command
 from tests.gevent.service.test_ending import center_of, refusal
 
 MakeDesk = Callable[..., Desk]
@@ -81,3 +82,14 @@ def test_a_refused_reload_changes_nothing(make_desk: MakeDesk) -> None:
     with pytest.raises(SettingsError, match="capacity"):
         reload_with(desk, QUEUES__SUPPORT__CAPACITY="none", NUMBERS__SALES__DESTINATION="queue:support")
     assert refusal(desk.phone(), "sales")[0] == 404
+
+
+def test_wrong_settings_do_not_take_the_command_line_away(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    desk.environ |= {"CALLENGINE_SIP__PORT": "nonsense", "CALLENGINE_SIP__PROT": "1"}
+    for command in (["status"], ["agents", "list"], ["calls", "list"], ["queues", "list"], ["drain"]):
+        done = run_command(desk, *command)
+        assert done.returncode == 0, done.stderr
+    for command in (["config", "check"], ["agents", "add", "bob", "--password", "x"]):
+        done = run_command(desk, *command)
+        assert (done.returncode, "sip.port" in done.stderr) == (1, True)

@@ -32,6 +32,21 @@ def test_garbage_gets_nothing_and_holds_nothing(endpoint: Endpoint, peer: SipPee
     assert endpoint.transaction_count() == 1
 
 
+def test_what_comes_before_the_start_is_answered_after_it() -> None:
+    endpoint = Endpoint(host=HOST, port=0)
+    endpoint.bind()
+    peer = SipPeer(endpoint)
+    try:
+        peer.send(peer.make("OPTIONS"))
+        assert peer.hears_nothing()
+        endpoint.start()
+        peer.response(200)
+    finally:
+        endpoint.stop()
+        peer.close()
+    wait_until(lambda: not greenlets.running())
+
+
 def test_options(endpoint: Endpoint, peer: SipPeer) -> None:
     peer.send(peer.make("OPTIONS"))
     response = peer.response(200)

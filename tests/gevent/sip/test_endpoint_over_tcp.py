@@ -45,6 +45,20 @@ def make_endpoint() -> Iterator[MakeEndpoint]:
     wait_until(lambda: not greenlets.running())
 
 
+def test_who_connects_before_the_start_is_answered_after_it(make_endpoint: MakeEndpoint) -> None:
+    asking = make_endpoint("tcp")
+    late = Endpoint(host=HOST, port=0, timers=QUICK, transports=["tcp"])
+    late.bind()
+    try:
+        waiting = gevent.spawn(asking.request, options(), Flow("tcp", *late.local_address))
+        gevent.sleep(0.1)
+        assert (late.connection_count(), waiting.ready()) == (0, False)
+        late.start()
+        assert waiting.get(timeout=5).status == 200
+    finally:
+        late.stop()
+
+
 def options(*headers: tuple[str, str]) -> Request:
     """An OPTIONS that has all but its Via."""
     lines = [

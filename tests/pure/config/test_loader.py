@@ -7,7 +7,7 @@ import pytest
 
 from callengine.config import Settings, load
 from callengine.config.describe import described
-from callengine.config.loader import settings_directory
+from callengine.config.loader import control_socket, settings_directory
 from callengine.errors import SettingsError
 
 BASE = """
@@ -218,6 +218,22 @@ def test_the_control_socket_lies_in_the_runtime_directory(tmp_path: Path) -> Non
         directory=settings_directory(),
     )
     assert own.media.socket == "/srv/media.sock"
+
+
+def test_the_control_socket_is_found_beside_wrong_settings(tmp_path: Path) -> None:
+    where = directory(tmp_path, BASE + '[default.sip]\nport = "x"\nprot = 1\n')
+    environ = {"CALLENGINE_CONFIG": str(where), "CALLENGINE_GENERAL__CONTROL_SOCKET": "/run/c.sock"}
+    with pytest.raises(SettingsError):
+        load(environ)
+    assert control_socket(environ) == "/run/c.sock"
+
+
+def test_a_control_socket_that_cannot_be_known_is_refused(tmp_path: Path) -> None:
+    broken = directory(tmp_path, BASE + "[default.sip\n")
+    with pytest.raises(SettingsError, match=r"settings\.toml"):
+        control_socket({"CALLENGINE_CONFIG": str(broken)})
+    with pytest.raises(SettingsError, match="control_socket"):
+        control_socket({"CALLENGINE_GENERAL__CONTROL_SOCKET": ""})
 
 
 def test_where_settings_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
