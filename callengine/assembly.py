@@ -63,6 +63,7 @@ class People:
     live: Calls
     statistics: Statistics
     presence: Presence
+    wrap_up: WrapUp
     dispatch: Dispatch
 
 
@@ -124,6 +125,7 @@ def begin(parts: Parts, opened: ExitStack) -> int:
     """
     opened.callback(parts.base.endpoint.stop)
     _have_addresses(parts.base)
+    parts.reconciler.set_clock()
     parts.recovery.take_up()
     parts.inbound.open()
     parts.base.endpoint.start()
@@ -160,7 +162,7 @@ def _gather_people(base: Foundation) -> People:
     sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
     dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
     numbers = Numbers(destinations_of(base.settings))
-    return People(roster, numbers, lines, live, statistics, presence, dispatch)
+    return People(roster, numbers, lines, live, statistics, presence, wrap_up, dispatch)
 
 
 def _load(engine: Engine) -> tuple[Roster, Queues]:
@@ -231,7 +233,6 @@ def _make_stories(base: Foundation, people: People) -> tuple[Inbound, Clearing, 
         owner=base.owner,
         engine=base.engine,
         committer=base.committer,
-        clock=base.clock,
         media=base.media,
         debts=debts,
         clearing=clearing,
@@ -273,10 +274,13 @@ def make_reconciler(
     )
     shifting = Shifting(
         node=NODE,
+        engine=base.engine,
         committer=base.committer,
         live=people.live,
         roster=people.roster,
         presence=people.presence,
+        wrap_up=people.wrap_up,
+        clock=clock,
     )
     return Reconciler(
         looking=looking,

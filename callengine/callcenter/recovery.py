@@ -24,10 +24,9 @@ from callengine.callcenter.clearing import Clearing, Outcome
 from callengine.callcenter.debts import Debts, Owed, is_wanted
 from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.repair_reasons import Reason
-from callengine.clock import Clock
 from callengine.db.committer import Committer
 from callengine.db.engine import reading
-from callengine.db.repositories import calls, entries, legs, nodes, offers, shifting
+from callengine.db.repositories import calls, entries, legs, nodes, offers
 from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, MediaError, NotFound
 from callengine.events.types import EventType
@@ -40,9 +39,6 @@ _WITHOUT_MEDIA = Outcome(
     Disposition.FAILED, "no_media", Party.SYSTEM, 'SIP;cause=500;text="Service restarted"'
 )
 """How a call ends whose media legs are gone and cannot be opened again."""
-
-_CLOCK_TOLERANCE = 1.0
-"""Seconds by which the last event may lie in the future."""
 
 _FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
 
@@ -71,7 +67,6 @@ class Recovery:
         owner: Owner,
         engine: Engine,
         committer: Committer,
-        clock: Clock,
         media: MediaEngine,
         debts: Debts,
         clearing: Clearing,
@@ -86,7 +81,6 @@ class Recovery:
         self._owner = owner
         self._engine = engine
         self._committer = committer
-        self._clock = clock
         self._media = media
         self._debts = debts
         self._clearing = clearing
@@ -109,7 +103,6 @@ class Recovery:
     def take_up(self) -> None:
         """Make again what is alive; to be called before SIP is received. Nothing is sent."""
         self._adopt_other_nodes()
-        self._set_clock()
         with reading(self._engine) as connection:
             live = calls.live(connection, self._owner["node"])
             rows = legs.live(connection, self._owner["node"])
@@ -150,17 +143,6 @@ class Recovery:
         for other in others:
             logger.warning("calls of a node named {!r} are in the database; they are taken up", other)
             self._committer.commit(partial(_store_adoption, other, self._owner["node"]))
-
-    def _set_clock(self) -> None:
-        """Events of the future: the clock was set back since. What is stored keeps its length."""
-        with reading(self._engine) as connection:
-            last = nodes.last_event_at(connection)
-        seconds = 0.0 if last is None else self._clock.now() - last
-        if seconds <= -_CLOCK_TOLERANCE:
-            logger.warning("the clock was set back since the last run; everything keeps its length")
-            node = self._owner["node"]
-            move = partial(shifting.shift, node=node, seconds=seconds, reason=Reason.CLOCK_JUMPED)
-            self._committer.commit(move)
 
     def _open_again(self, call: Call, missing: Iterable[Leg]) -> bool:
         """Open these media legs on the ports that their phones know; False if one cannot be had."""

@@ -48,6 +48,10 @@ class Reconciler:
         self._stopping = Event()
         self._group = Group()
 
+    def set_clock(self) -> None:
+        """To be called before anything goes on: was the clock set back since the last run?"""
+        self._shifting.after_absence()
+
     def start(self) -> None:
         """Begin to look."""
         greenlets.spawn("reconcile", self._run, owner=self._group)

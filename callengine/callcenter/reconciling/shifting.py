@@ -10,26 +10,53 @@ from collections.abc import Iterable
 from functools import partial
 
 from loguru import logger
+from sqlalchemy import Engine
 
 from callengine.callcenter.calls import Call, Calls
 from callengine.callcenter.presence import Presence
+from callengine.callcenter.reconciling.clock_watch import LEAST_SECONDS
 from callengine.callcenter.repair_reasons import Reason
 from callengine.callcenter.roster import Roster
+from callengine.callcenter.wrap_up import WrapUp
+from callengine.clock import Clock
 from callengine.db.committer import Committer
-from callengine.db.repositories import shifting
+from callengine.db.engine import reading
+from callengine.db.repositories import nodes, shifting
 
 
 class Shifting:
     """Moves the times of one node."""
 
     def __init__(
-        self, *, node: str, committer: Committer, live: Calls, roster: Roster, presence: Presence
+        self,
+        *,
+        node: str,
+        engine: Engine,
+        committer: Committer,
+        live: Calls,
+        roster: Roster,
+        presence: Presence,
+        wrap_up: WrapUp,
+        clock: Clock,
     ) -> None:
         self._node = node
+        self._engine = engine
         self._committer = committer
         self._live = live
         self._roster = roster
         self._presence = presence
+        self._wrap_up = wrap_up
+        self._clock = clock
+
+    def after_absence(self) -> None:
+        """Events of the future: the clock was set back while nobody looked. It is as if no time had passed.
+
+        That it was set forward then cannot be told from a longer absence.
+        """
+        with reading(self._engine) as connection:
+            last = nodes.last_event_at(connection)
+        if last is not None and last - self._clock.now() >= LEAST_SECONDS:
+            self.shift(self._clock.now() - last)
 
     def shift(self, seconds: float) -> None:
         """The clock was set by so many seconds. Raises `DatabaseError`, and nothing is moved."""
@@ -39,6 +66,7 @@ class Shifting:
         _shift_calls(self._live, seconds)
         self._roster.shift(seconds)
         self._presence.load([agent.name for agent in self._roster])
+        self._wrap_up.take_up(self._engine)
         logger.warning("the machine's clock was set by {:+.1f} s; everything keeps its length", seconds)
 
 
