@@ -5,11 +5,12 @@ from __future__ import annotations
 from loguru import logger
 
 from callengine import log, store
-from callengine.assembly import Parts, destinations_of
+from callengine.assembly import Parts
 from callengine.config import Settings
 from callengine.config.differences import Difference, differences, with_live_parts
 from callengine.db.engine import reading
 from callengine.db.repositories import queues
+from callengine.people import destinations_of
 
 
 def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:

@@ -1,0 +1,186 @@
+"""Builds what calls go through: the stories, what is taken up of an earlier run, and what is repaired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from callengine.callcenter.addresses import Addresses
+from callengine.callcenter.bridge import Bridge
+from callengine.callcenter.clearing import Clearing
+from callengine.callcenter.debts import Debts
+from callengine.callcenter.inbound import Inbound
+from callengine.callcenter.legs import Legs
+from callengine.callcenter.offering import Offering
+from callengine.callcenter.reconciling.looking import Looking
+from callengine.callcenter.reconciling.reconciler import Reconciler
+from callengine.callcenter.reconciling.repairs import Repairs
+from callengine.callcenter.reconciling.shifting import Shifting
+from callengine.callcenter.recovery import Recovery
+from callengine.callcenter.refreshing import Refreshing
+from callengine.callcenter.rejoining import Rejoining
+from callengine.callcenter.talking import Talking
+from callengine.callcenter.waiting import Waiting
+from callengine.config import Settings
+from callengine.db.models.tenant import DEFAULT_TENANT_ID
+from callengine.foundation import NODE, Foundation
+from callengine.media.steady import SteadyMedia
+from callengine.people import People
+
+
+@dataclass(frozen=True)
+class Stories:
+    """What calls go through, what is taken up of an earlier run, and what is repaired."""
+
+    inbound: Inbound
+    clearing: Clearing
+    recovery: Recovery
+    reconciler: Reconciler
+
+
+def make_stories(base: Foundation, people: People) -> Stories:
+    """Built from the media side's legs upwards."""
+    addresses = _addresses_of(base.settings)
+    legs = Legs(
+        endpoint=base.endpoint,
+        media=base.media,
+        addresses=addresses,
+        committer=base.committer,
+        find_way=people.presence.flow_of,
+    )
+    clearing = _make_clearing(base, people)
+    inbound = _make_inbound(base, people, legs, clearing)
+    debts = Debts(
+        engine=base.engine,
+        committer=base.committer,
+        endpoint=base.endpoint,
+        contact=addresses.contact,
+        roster=people.roster,
+        queues=people.queues,
+        clearing=clearing,
+    )
+    recovery = _make_recovery(base, people, legs, clearing, debts, inbound)
+    return Stories(inbound, clearing, recovery, _make_reconciler(base, people, clearing, debts))
+
+
+def _addresses_of(settings: Settings) -> Addresses:
+    return Addresses(
+        domain=settings.general.domain,
+        service=settings.general.call_center_service,
+        sip_host=settings.sip.advertised_host,
+        sip_port=settings.sip.port,
+        media_host=settings.sip.advertised_host,
+    )
+
+
+def _make_clearing(base: Foundation, people: People) -> Clearing:
+    general = base.settings.general
+    return Clearing(
+        live=people.live,
+        queues=people.queues,
+        media=base.media,
+        committer=base.committer,
+        bye_timeout_seconds=general.bye_timeout_seconds,
+        bye_retry_attempts=general.bye_retry_attempts,
+        bye_race_delay_seconds=general.bye_race_delay_ms / 1000,
+    )
+
+
+def _make_recovery(
+    base: Foundation, people: People, legs: Legs, clearing: Clearing, debts: Debts, inbound: Inbound
+) -> Recovery:
+    """What takes up calls after a death: of the service, or of the media process."""
+    refreshing = Refreshing(legs=legs, media=base.media)
+    if isinstance(base.media, SteadyMedia):
+        base.media.on_restored = Rejoining(
+            live=people.live,
+            clearing=clearing,
+            committer=base.committer,
+            ask_if_silent=partial(refreshing.watch, is_reopened=True),
+        ).note
+    return Recovery(
+        owner=base.owner,
+        engine=base.engine,
+        committer=base.committer,
+        media=base.media,
+        debts=debts,
+        clearing=clearing,
+        take_up_leg=legs.take_up,
+        go_on=inbound.go_on,
+        look_after=refreshing.watch,
+    )
+
+
+def _make_reconciler(base: Foundation, people: People, clearing: Clearing, debts: Debts) -> Reconciler:
+    looking = _make_looking(base, people, clearing)
+    repairs = Repairs(
+        engine=base.engine,
+        committer=base.committer,
+        media=base.media,
+        bridge=Bridge(base.media, base.silences),
+        live=people.live,
+        clearing=clearing,
+        debts=debts,
+        dispatch=people.dispatch,
+        roster=people.roster,
+        looking=looking,
+    )
+    shifting = Shifting(
+        node=NODE,
+        engine=base.engine,
+        committer=base.committer,
+        live=people.live,
+        roster=people.roster,
+        presence=people.presence,
+        wrap_up=people.wrap_up,
+        clock=base.clock,
+    )
+    lease_seconds = base.settings.general.lease_seconds
+    return Reconciler(
+        looking=looking, repairs=repairs, shifting=shifting, clock=base.clock, lease_seconds=lease_seconds
+    )
+
+
+def _make_looking(base: Foundation, people: People, clearing: Clearing) -> Looking:
+    return Looking(
+        engine=base.engine,
+        node=NODE,
+        endpoint=base.endpoint,
+        media=base.media,
+        live=people.live,
+        clearing=clearing,
+        queues=people.queues,
+        roster=people.roster,
+        clock=base.clock,
+        max_call_seconds=base.settings.general.max_call_duration_minutes * 60,
+    )
+
+
+def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Clearing) -> Inbound:
+    offering = Offering(
+        queues=people.queues,
+        legs=legs,
+        owner=base.owner,
+        presence=people.presence,
+        dispatch=people.dispatch,
+        clearing=clearing,
+        committer=base.committer,
+        clock=base.clock,
+    )
+    seconds = base.settings.general.max_call_duration_minutes * 60
+    talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
+    return Inbound(
+        numbers=people.numbers,
+        queues=people.queues,
+        live=people.live,
+        legs=legs,
+        owner=base.owner,
+        waiting=Waiting(people.dispatch, offering),
+        talking=talking,
+        clearing=clearing,
+        committer=base.committer,
+        clock=base.clock,
+        tenant_id=DEFAULT_TENANT_ID,
+        open_to_anyone=base.settings.security.open_inbound,
+        max_queue_depth=base.settings.routing.max_queue_depth,
+    )
