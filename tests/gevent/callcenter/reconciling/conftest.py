@@ -24,6 +24,9 @@ __all__ = ["make_desk"]
 
 LEASE_SECONDS = 0.5
 
+PORT_FIRST, PORT_LAST = 29200, 29999
+"""Of nobody else: a port that is closed by a test must still be free when it is opened again."""
+
 
 class SettableClock(SystemClock):
     """The machine's clock, and somebody who sets it."""
@@ -96,7 +99,7 @@ MakeWard = Callable[..., Ward]
 
 
 def _local_engine(on_event: EventSink) -> MediaEngine:
-    return LocalEngine(host="127.0.0.1", ports=PortPool(20000, 20999), on_event=on_event)
+    return LocalEngine(host="127.0.0.1", ports=PortPool(PORT_FIRST, PORT_LAST), on_event=on_event)
 
 
 @pytest.fixture
