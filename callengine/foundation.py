@@ -17,7 +17,7 @@ from callengine.callcenter.bridge import Silences
 from callengine.callcenter.leg_rows import Owner
 from callengine.clock import Clock
 from callengine.config import Settings
-from callengine.config.schema import SIZE
+from callengine.config.declaration import SIZE
 from callengine.db.checkpoint import Checkpointer
 from callengine.db.claim import claim
 from callengine.db.committer import Committer

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from callengine import errors
 from callengine.callcenter import agent_states
-from callengine.config.schema import ENVIRONMENTS, OTHER_NAMES, SECTIONS, TABLES, Setting, declared
+from callengine.config.declaration import Setting
+from callengine.config.schema import ENVIRONMENTS, OTHER_NAMES, SECTIONS, TABLES, declared
 from callengine.errors import CallCenterError
 from callengine.sip import transaction_states
 from callengine.sip.transaction_states import State, Table

@@ -13,19 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from callengine.config.declaration import Setting
 from callengine.config.layers import Given, Tree, from_file, from_variables, merge, tree_of
 from callengine.config.problems import unknown, wrong
 from callengine.config.rules import DEFAULT, breaches
-from callengine.config.schema import (
-    ENVIRONMENTS,
-    NUMBER,
-    QUEUE_NAME,
-    SECTIONS,
-    TABLES,
-    Setting,
-    Settings,
-    declared,
-)
+from callengine.config.schema import ENVIRONMENTS, NAMES, SECTIONS, TABLES, Settings, declared
 from callengine.config.worked_out import worked_out
 from callengine.errors import SettingsError
 
@@ -159,9 +151,9 @@ class _Reading:
             full = f"{section}.{name}"
             table = self._table(full, value)
             try:
-                (QUEUE_NAME if section == "queues" else NUMBER).read(name)
+                NAMES[section].read(name)
             except ValueError:
-                self._problems.append(f"{section}.{name!r}: the name must be {QUEUE_NAME.allowed}")
+                self._problems.append(f"{section}.{name!r}: the name must be {NAMES[section].allowed}")
                 continue
             tables[name] = self._filled(full, kind, table)
         return MappingProxyType(tables)

@@ -1,0 +1,37 @@
+"""What one queue is set to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from callengine.config.declaration import SECONDS, STRATEGY, Setting
+from callengine.config.kinds import Number, Whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """One queue, in the table `queues` under its name."""
+
+    strategy: Annotated[
+        str,
+        Setting(STRATEGY, "The order in which free agents are chosen.", same_as="routing.default_strategy"),
+    ]
+    capacity: Annotated[
+        int, Setting(Whole(1, 1000000), "The most callers that wait or ring at the same time.", 100)
+    ]
+    max_wait_time_seconds: Annotated[
+        float, Setting(SECONDS, "A caller who has waited longer is sent away.", 300, "seconds")
+    ]
+    ring_timeout_seconds: Annotated[
+        float,
+        Setting(
+            SECONDS,
+            "How long a phone rings before the next is tried; at most agent_assignment_timeout_seconds.",
+            20,
+            "seconds",
+        ),
+    ]
+    wrap_up_seconds: Annotated[
+        float, Setting(Number(0, 86400), "How long an agent is left alone after a call.", 0, "seconds")
+    ]

@@ -1,0 +1,39 @@
+"""How callers and agents are brought together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from callengine.config.declaration import SECONDS, STRATEGY, Setting
+from callengine.config.kinds import Whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routing:
+    """How callers and agents are brought together."""
+
+    default_strategy: Annotated[
+        str, Setting(STRATEGY, "The order of agents in queues that name no own.", "round_robin")
+    ]
+    max_queue_depth: Annotated[
+        int,
+        Setting(
+            Whole(1, 1000000), "The most waiting callers over all queues; above it a call is refused.", 500
+        ),
+    ]
+    queue_monitor_interval_ms: Annotated[
+        int,
+        Setting(
+            Whole(10, 3600000),
+            "The period of the sweep that backs the event-driven dispatch.",
+            1000,
+            "milliseconds",
+        ),
+    ]
+    agent_assignment_timeout_seconds: Annotated[
+        float,
+        Setting(
+            SECONDS, "The longest time that one offer may take from its choice to the talk.", 45, "seconds"
+        ),
+    ]
