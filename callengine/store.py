@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 
 from sqlalchemy import Engine
@@ -13,7 +14,7 @@ from callengine.db import schema
 from callengine.db.claim import claim
 from callengine.db.committer import Committer
 from callengine.db.engine import make_engine
-from callengine.db.repositories.queues import QueueDefinition, sync_from_settings
+from callengine.db.repositories.queues import QueueRules, sync_from_settings
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -33,17 +34,7 @@ def open_engine(settings: Settings) -> Engine:
 
 def store_queues(committer: Committer, settings: Settings) -> None:
     """Bring the queues that the settings define into the database; raises `SettingsError`."""
-    definitions = [
-        QueueDefinition(
-            name=name,
-            strategy=queue.strategy,
-            capacity=queue.capacity,
-            max_wait_time_seconds=queue.max_wait_time_seconds,
-            ring_timeout_seconds=queue.ring_timeout_seconds,
-            wrap_up_seconds=queue.wrap_up_seconds,
-        )
-        for name, queue in settings.queues.items()
-    ]
+    definitions = {name: QueueRules(**asdict(queue)) for name, queue in settings.queues.items()}
     committer.commit(partial(sync_from_settings, definitions=definitions))
 
 

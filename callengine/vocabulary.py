@@ -35,6 +35,7 @@ class EntryState(StrEnum):
     OFFERED = "offered"
     CONNECTED = "connected"
     ABANDONED = "abandoned"
+    OVERFLOWED = "overflowed"
     TIMED_OUT = "timed_out"
     REJECTED = "rejected"
 
@@ -79,14 +80,42 @@ class LegDirection(StrEnum):
     OUTGOING = "outgoing"
 
 
+class CallKind(StrEnum):
+    """Whose call it is: a customer's, or one that an agent makes."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+
+
 class Disposition(StrEnum):
-    """How a customer's call ended, for the record."""
+    """How a call ended, for the record."""
 
     ANSWERED = "answered"
     ABANDONED = "abandoned"
+    SHORT_ABANDONED = "short_abandoned"
     TIMED_OUT = "timed_out"
     REJECTED = "rejected"
     FAILED = "failed"
+
+
+class AnswerMode(StrEnum):
+    """How the call of a caller who waits is answered until an agent takes it."""
+
+    IMMEDIATELY = "immediately"
+    """200 and music."""
+    EARLY_MEDIA = "early_media"
+    """183 and music; 200 when an agent answers."""
+    WITH_AGENT = "with_agent"
+    """180; 200 when an agent answers."""
+
+
+class EmptyWhen(StrEnum):
+    """When a queue counts as empty of agents."""
+
+    SIGNED_OFF = "signed_off"
+    """No agent of it is signed on."""
+    NOT_WORKING = "not_working"
+    """Each agent of it is signed off or paused."""
 
 
 class Party(StrEnum):
@@ -106,6 +135,9 @@ LIVE_ENTRIES = (EntryState.WAITING, EntryState.OFFERED)
 LIVE_OFFERS = (OfferState.RINGING, OfferState.CONNECTED)
 LIVE_LEGS = (LegState.INVITING, LegState.CONNECTED, LegState.ENDING)
 """The states that are not final: each is held for something, and has a lease."""
+
+MISSED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
+"""What an offer ends as that its agent could have answered and did not."""
 
 LEGS_UP = (LegState.INVITING, LegState.CONNECTED)
 """The states of a leg that nobody wants to hang up."""

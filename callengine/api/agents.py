@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from callengine.api.bodies import list_body, object_body, text
 from callengine.api.peers import require_local, require_operator
-from callengine.callcenter.administration import Administration
+from callengine.callcenter.administration import AgentDesk
 from callengine.callcenter.staff import NewAgent
 from callengine.errors import BadRequest
 
@@ -19,36 +19,36 @@ _LONGEST = 255
 _HIGHEST = 10
 
 
-def make_agents(administration: Administration) -> Blueprint:
+def make_agents(desk: AgentDesk) -> Blueprint:
     """The routes of agents."""
     routes = Blueprint("agents", __name__, url_prefix="/api/v1/agents")
 
     @routes.get("")
     def show() -> Response:
         require_local(request.environ)
-        return jsonify(administration.agents())
+        return jsonify(desk.list_all())
 
     @routes.post("")
     def add() -> Response:
         by = require_operator(request.environ)
         newcomers = [_newcomer(each) for each in list_body()]
-        administration.add_agents(newcomers, by=by)
+        desk.add(newcomers, by=by)
         return jsonify(added=len(newcomers))
 
     @routes.delete("/<name>")
     def remove(name: str) -> Response:
-        administration.remove_agent(name, by=require_operator(request.environ))
+        desk.remove(name, by=require_operator(request.environ))
         return jsonify(removed=name)
 
     @routes.post("/<name>/pause")
     def pause(name: str) -> Response:
         by = require_operator(request.environ)
-        administration.pause_agent(name, reason=text(object_body(), "reason"), by=by)
+        desk.pause(name, reason=text(object_body(), "reason"), by=by)
         return jsonify(paused=name)
 
     @routes.post("/<name>/resume")
     def resume(name: str) -> Response:
-        administration.resume_agent(name, by=require_operator(request.environ))
+        desk.resume(name, by=require_operator(request.environ))
         return jsonify(resumed=name)
 
     return routes

@@ -5,31 +5,31 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from callengine.api.peers import require_local, require_operator
-from callengine.callcenter.administration import Administration
+from callengine.callcenter.administration import CallDesk
 from callengine.errors import BadRequest
 
 MOST = 10_000
 """Calls that are listed at once."""
 
 
-def make_calls(administration: Administration) -> Blueprint:
+def make_calls(desk: CallDesk) -> Blueprint:
     """The routes of calls."""
     routes = Blueprint("calls", __name__, url_prefix="/api/v1/calls")
 
     @routes.get("")
     def show_all() -> Response:
         require_local(request.environ)
-        return jsonify(administration.calls(latest=_latest(request.args.get("latest"))))
+        return jsonify(desk.list_some(latest=_latest(request.args.get("latest"))))
 
     @routes.get("/<prefix>")
     def show(prefix: str) -> Response:
         require_local(request.environ)
-        return jsonify(administration.call(prefix))
+        return jsonify(desk.show(prefix))
 
     @routes.post("/<prefix>/hangup")
     def hang_up(prefix: str) -> Response:
         by = require_operator(request.environ)
-        return jsonify(id=administration.hang_up_call(prefix, by=by))
+        return jsonify(id=desk.hang_up(prefix, by=by))
 
     return routes
 

@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 from callengine.api.control import ask
-from callengine.callcenter.administration import Document
+from callengine.callcenter.administration.document import Document
 from callengine.callcenter.staff import NewAgent
 
 _PRUNE_SECONDS = 3600.0
 
 
-class RemoteAdministration:
-    """What `Administration` is in the service's own process. Who does it is seen by the service itself.
+class _Remote:
+    """Asks the service; who does it is seen by the service itself.
 
     Every method raises `NotRunning`, or `CallCenterError` with what the service has against it.
     """
@@ -23,59 +23,83 @@ class RemoteAdministration:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def agents(self) -> list[Document]:
-        """See `Administration.agents`."""
+    def _ask(self, resource: str, method: str = "GET", body: object = None, **options: float) -> Any:
+        return ask(self._path, f"/api/v1/{resource}", method=method, body=body, **options)
+
+
+class RemoteAgentDesk(_Remote):
+    """What `AgentDesk` is in the service's own process."""
+
+    def list_all(self) -> list[Document]:
+        """See `AgentDesk.list_all`."""
         return list(self._ask("agents"))
 
-    def add_agents(self, newcomers: Sequence[NewAgent], *, by: str) -> None:  # noqa: ARG002
-        """See `Administration.add_agents`."""
+    def add(self, newcomers: Sequence[NewAgent], *, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.add`."""
         self._ask("agents", "POST", [_document(newcomer) for newcomer in newcomers])
 
-    def remove_agent(self, name: str, *, by: str) -> None:  # noqa: ARG002
-        """See `Administration.remove_agent`."""
+    def remove(self, name: str, *, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.remove`."""
         self._ask(f"agents/{_part(name)}", "DELETE")
 
-    def pause_agent(self, name: str, *, reason: str, by: str) -> None:  # noqa: ARG002
-        """See `Administration.pause_agent`."""
+    def pause(self, name: str, *, reason: str, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.pause`."""
         self._ask(f"agents/{_part(name)}/pause", "POST", {"reason": reason})
 
-    def resume_agent(self, name: str, *, by: str) -> None:  # noqa: ARG002
-        """See `Administration.resume_agent`."""
+    def resume(self, name: str, *, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.resume`."""
         self._ask(f"agents/{_part(name)}/resume", "POST")
 
-    def queues(self) -> list[Document]:
-        """See `Administration.queues`."""
+
+class RemoteQueueDesk(_Remote):
+    """What `QueueDesk` is in the service's own process."""
+
+    def list_all(self) -> list[Document]:
+        """See `QueueDesk.list_all`."""
         return list(self._ask("queues"))
 
-    def queue(self, name: str) -> Document:
-        """See `Administration.queue`."""
+    def show(self, name: str) -> Document:
+        """See `QueueDesk.show`."""
         return dict(self._ask(f"queues/{_part(name)}"))
 
-    def calls(self, *, latest: int | None = None) -> list[Document]:
-        """See `Administration.calls`."""
+
+class RemoteCallDesk(_Remote):
+    """What `CallDesk` is in the service's own process."""
+
+    def list_some(self, *, latest: int | None = None) -> list[Document]:
+        """See `CallDesk.list_some`."""
         return list(self._ask("calls" if latest is None else f"calls?latest={latest}"))
 
-    def call(self, prefix: str) -> Document:
-        """See `Administration.call`."""
+    def show(self, prefix: str) -> Document:
+        """See `CallDesk.show`."""
         return dict(self._ask(f"calls/{_part(prefix)}"))
 
-    def hang_up_call(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
-        """See `Administration.hang_up_call`."""
+    def hang_up(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
+        """See `CallDesk.hang_up`."""
         return str(self._ask(f"calls/{_part(prefix)}/hangup", "POST")["id"])
 
+
+class RemoteDatabaseDesk(_Remote):
+    """What `DatabaseDesk` is in the service's own process."""
+
     def prune(self, *, before: float, by: str) -> Document:  # noqa: ARG002
-        """See `Administration.prune`."""
+        """See `DatabaseDesk.prune`."""
         body = {"before": before}
-        return dict(
-            ask(self._path, "/api/v1/database/prune", method="POST", body=body, timeout=_PRUNE_SECONDS)
-        )
+        return dict(self._ask("database/prune", "POST", body, timeout=_PRUNE_SECONDS))
 
     def count_old_calls(self, *, before: float) -> int:
-        """See `Administration.count_old_calls`."""
+        """See `DatabaseDesk.count_old_calls`."""
         return int(self._ask(f"database/old_calls?before={before!r}")["calls"])
 
-    def _ask(self, resource: str, method: str = "GET", body: object = None) -> Any:
-        return ask(self._path, f"/api/v1/{resource}", method=method, body=body)
+
+class RemoteAdministration:
+    """What `Administration` is in the service's own process."""
+
+    def __init__(self, path: Path) -> None:
+        self.agents = RemoteAgentDesk(path)
+        self.queues = RemoteQueueDesk(path)
+        self.calls = RemoteCallDesk(path)
+        self.database = RemoteDatabaseDesk(path)
 
 
 def _part(text: str) -> str:

@@ -53,10 +53,10 @@ def make_app(door: Door) -> Flask:
 
     for routes in (
         make_service(door.status, door.drain),
-        make_agents(door.administration),
-        make_queues(door.administration),
-        make_calls(door.administration),
-        make_database(door.administration),
+        make_agents(door.administration.agents),
+        make_queues(door.administration.queues),
+        make_calls(door.administration.calls),
+        make_database(door.administration.database),
     ):
         app.register_blueprint(routes)
     app.register_error_handler(HTTPException, _http_error)

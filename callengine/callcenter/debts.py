@@ -74,7 +74,7 @@ class Debts:
         """The offer of this row; raises `NotFound` if its agent or queue is gone."""
         agent = self._roster.by_id(row["agent_id"])
         queue = self._queues.by_id(queue_id)
-        offer = Offer(row["id"], agent.id, agent.name, queue.wrap_up_seconds, phones)
+        offer = Offer(row["id"], agent.id, agent.name, queue.rules.wrap_up_seconds, phones)
         offer.offered_at, offer.deadline_at = row["offered_at"], row["deadline_at"]
         if row["answered_at"] is not None and phones:
             offer.answered = phones[0]

@@ -190,7 +190,7 @@ class Inbound:
     def _store(self, caller: Leg, dialled: str, queue: Queue) -> Call:
         now = self._clock.now()
         number, name = caller_of(caller.incoming.invite)
-        entry = Entry(new_id(), queue.id, 0, now, now, now + queue.max_wait_time_seconds)
+        entry = Entry(new_id(), queue.id, 0, now, now, now + queue.rules.max_wait_time_seconds)
         call = Call(new_id(), entry, caller, number, name, dialled, now)
         self._committer.commit(partial(self._store_arrival, call, queue))
         return call

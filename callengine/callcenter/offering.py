@@ -73,7 +73,7 @@ class Offering:
         `HungUp` if the caller leaves meanwhile; then `call.offer` tells whom to stop ringing.
         """
         queue = self._queues.by_id(call.entry.queue_id)
-        offer = Offer(new_id(), agent.id, agent.name, queue.wrap_up_seconds)
+        offer = Offer(new_id(), agent.id, agent.name, queue.rules.wrap_up_seconds)
         try:
             self._claim(call, offer, queue)
         except CallCenterError as error:
@@ -108,7 +108,7 @@ class Offering:
                 "agent_id": offer.agent_id,
                 "state": OfferState.RINGING,
                 "offered_at": tx.now,
-                "deadline_at": tx.now + queue.ring_timeout_seconds,
+                "deadline_at": tx.now + queue.rules.ring_timeout_seconds,
             },
         )
         legs.insert_legs(tx, [self._leg_row(leg, call, offer, tx.now) for leg in offer.legs])
@@ -138,7 +138,7 @@ class Offering:
     def _ring(self, call: Call, offer: Offer, queue: Queue) -> None:
         for leg in offer.legs:
             leg.outgoing.send()
-        self._await_answer(call, offer, queue, seconds=queue.ring_timeout_seconds)
+        self._await_answer(call, offer, queue, seconds=queue.rules.ring_timeout_seconds)
 
     def take_up(self, call: Call) -> None:
         """Go on with an offer of an earlier process: its phones ring, or have answered meanwhile.

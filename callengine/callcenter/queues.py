@@ -8,32 +8,25 @@ from dataclasses import dataclass, field
 
 from callengine.callcenter.calls import Entry
 from callengine.callcenter.routing import STRATEGIES, Strategy
-from callengine.db.repositories.queues import QueueRecord
+from callengine.db.repositories.queues import QueueRecord, QueueRules
 from callengine.errors import QueueNotFound
 
 
 @dataclass(eq=False)
 class Queue:
-    """A queue of this node; times in seconds."""
+    """A queue of this node; while it is served its `rules` may be replaced."""
 
     id: int
     name: str
-    strategy: Strategy
-    capacity: int
-    max_wait_time_seconds: float
-    ring_timeout_seconds: float
-    wrap_up_seconds: float
+    rules: QueueRules
     last_agent_id: int | None = None
     """The round-robin pointer; its truth is the queue's row."""
     line: Line = field(default_factory=lambda: Line())
 
-    def change(self, record: QueueRecord) -> None:
-        """Be as the row says, but for its name and the round-robin pointer, which is newer here."""
-        self.strategy = STRATEGIES[record.strategy]
-        self.capacity = record.capacity
-        self.max_wait_time_seconds = record.max_wait_time_seconds
-        self.ring_timeout_seconds = record.ring_timeout_seconds
-        self.wrap_up_seconds = record.wrap_up_seconds
+    @property
+    def strategy(self) -> Strategy:
+        """By which its free agents are put in order."""
+        return STRATEGIES[self.rules.strategy]
 
 
 class Line:
@@ -74,9 +67,10 @@ class Queues:
         for record in records:
             queue = self._by_id.get(record.id)
             if queue is None:
-                queue = self._by_id[record.id] = self._by_name[record.name] = _queue(record)
+                queue = Queue(record.id, record.name, record.rules, record.last_agent_id)
+                self._by_id[record.id] = self._by_name[record.name] = queue
             else:
-                queue.change(record)
+                queue.rules = record.rules
 
     def find(self, name: str) -> Queue:
         """The queue of this name; raises `QueueNotFound`."""
@@ -94,16 +88,3 @@ class Queues:
 
     def __iter__(self) -> Iterator[Queue]:
         return iter(self._by_name.values())
-
-
-def _queue(record: QueueRecord) -> Queue:
-    return Queue(
-        id=record.id,
-        name=record.name,
-        strategy=STRATEGIES[record.strategy],
-        capacity=record.capacity,
-        max_wait_time_seconds=record.max_wait_time_seconds,
-        ring_timeout_seconds=record.ring_timeout_seconds,
-        wrap_up_seconds=record.wrap_up_seconds,
-        last_agent_id=record.last_agent_id,
-    )

@@ -58,7 +58,7 @@ def import_(file: TextIO, as_json: bool) -> None:
 def list_(as_json: bool) -> None:
     """Show all agents with state, queues and phones."""
     with office() as administration:
-        agents = administration.agents()
+        agents = administration.agents.list_all()
     if as_json:
         click.echo(json.dumps(agents, indent=2))
         return
@@ -84,7 +84,7 @@ def list_(as_json: bool) -> None:
 def pause(name: str, reason: str, as_json: bool) -> None:
     """Offer an agent no calls until it is resumed."""
     with office() as administration:
-        administration.pause_agent(name, reason=reason, by=who())
+        administration.agents.pause(name, reason=reason, by=who())
     _say({"paused": name, "reason": reason}, f"Agent {name} is paused ({reason}).", as_json)
 
 
@@ -94,7 +94,7 @@ def pause(name: str, reason: str, as_json: bool) -> None:
 def resume(name: str, as_json: bool) -> None:
     """End the pause of an agent."""
     with office() as administration:
-        administration.resume_agent(name, by=who())
+        administration.agents.resume(name, by=who())
     _say({"resumed": name}, f"Agent {name} is available.", as_json)
 
 
@@ -104,7 +104,7 @@ def resume(name: str, as_json: bool) -> None:
 def remove(name: str, as_json: bool) -> None:
     """Remove an agent: it can register no more; the records of its calls stay."""
     with office() as administration:
-        administration.remove_agent(name, by=who())
+        administration.agents.remove(name, by=who())
     _say({"removed": name}, f"Agent {name} was removed.", as_json)
 
 
@@ -115,7 +115,7 @@ def _say(document: object, text: str, as_json: bool) -> None:
 def _add_all(settings: Settings, agents: list[NewAgent]) -> None:
     """Add all or none."""
     with office(settings) as administration:
-        administration.add_agents(agents, by=who())
+        administration.agents.add(agents, by=who())
 
 
 def _new_agent(

@@ -42,7 +42,7 @@ def command() -> None:
 def list_(latest: int | None, as_json: bool) -> None:
     """Show the calls that are alive, or with --latest also those that have ended."""
     with office() as administration:
-        calls = administration.calls(latest=latest)
+        calls = administration.calls.list_some(latest=latest)
     if as_json:
         click.echo(json.dumps(calls, indent=2))
         return
@@ -70,7 +70,7 @@ def list_(latest: int | None, as_json: bool) -> None:
 def show(call_id: str, as_json: bool) -> None:
     """Show one call: its record, its legs, and all that happened. The first digits of ID will do."""
     with office() as administration:
-        call = administration.call(call_id)
+        call = administration.calls.show(call_id)
     click.echo(json.dumps(call, indent=2) if as_json else _text(call))
 
 
@@ -80,7 +80,7 @@ def show(call_id: str, as_json: bool) -> None:
 def hangup(call_id: str, as_json: bool) -> None:
     """End a call of the running service: both phones are hung up. The first digits of ID will do."""
     with office() as administration:
-        ended = administration.hang_up_call(call_id, by=who())
+        ended = administration.calls.hang_up(call_id, by=who())
     click.echo(json.dumps({"hung_up": ended}) if as_json else f"Call {ended} is being hung up.")
 
 

@@ -104,10 +104,10 @@ def prune(days: float, dry_run: bool, as_json: bool) -> None:
     before = time.time() - days * _DAY
     with office() as administration:
         if dry_run:
-            count = administration.count_old_calls(before=before)
+            count = administration.database.count_old_calls(before=before)
             click.echo(json.dumps({"calls": count}) if as_json else f"{count} calls would be removed.")
             return
-        removed = administration.prune(before=before, by=who())
+        removed = administration.database.prune(before=before, by=who())
     text = f"{removed['calls']} calls and {removed['events']} other events were removed."
     click.echo(json.dumps(removed) if as_json else text)
 

@@ -10,15 +10,9 @@ import click
 from callengine.cli._office import office
 from callengine.cli._options import json_option
 from callengine.cli._tables import clock_time, duration, table
+from callengine.db.repositories.queues import RULES
 
-_SETTINGS = (
-    "strategy",
-    "capacity",
-    "max_wait_time_seconds",
-    "ring_timeout_seconds",
-    "wrap_up_seconds",
-    "source",
-)
+_SETTINGS = ("source", *RULES)
 
 
 @click.group
@@ -31,7 +25,7 @@ def command() -> None:
 def list_(as_json: bool) -> None:
     """Show all queues: who waits, for how long, and who could serve them."""
     with office() as administration:
-        queues = administration.queues()
+        queues = administration.queues.list_all()
     if as_json:
         click.echo(json.dumps(queues, indent=2))
         return
@@ -58,7 +52,7 @@ def list_(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show one queue: what it is set to, and its callers in the order in which they are served."""
     with office() as administration:
-        queue = administration.queue(name)
+        queue = administration.queues.show(name)
     if as_json:
         click.echo(json.dumps(queue, indent=2))
         return

@@ -19,6 +19,7 @@ from callengine.db.models import (
     QueueEntry,
 )
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
+from callengine.db.repositories.queues import QueueRules
 
 NOW = 1_700_000_000.0
 
@@ -50,6 +51,18 @@ def queue(**values: Any) -> dict[str, Any]:
         "wrap_up_seconds": 0.0,
         "created_at": NOW,
     } | values
+
+
+def rules(**values: Any) -> QueueRules:
+    """What a queue is set to, where the test does not say it."""
+    defaults: dict[str, Any] = {
+        "strategy": "round_robin",
+        "capacity": 100,
+        "max_wait_time_seconds": 300.0,
+        "ring_timeout_seconds": 20.0,
+        "wrap_up_seconds": 0.0,
+    }
+    return QueueRules(**(defaults | values))
 
 
 def membership(**values: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callengine.db.base import Base, Key, Small, Wire, at_least, one_of
-from callengine.vocabulary import AgentState
+from callengine.vocabulary import MISSED_OFFERS, AgentState
 
 
 class Agent(Base):
@@ -14,6 +14,11 @@ class Agent(Base):
     one for each digest algorithm; it binds to `realm`. `load` counts offers and calls together; a claim
     raises it under the guard `load < max_concurrent_calls`. Who was removed keeps the row, with `removed_at`
     and without a usable secret, since calls and offers refer to it; added again, it is the same agent.
+
+    `pause_next_reason` is set while a pause is to follow the present call. `missed_in_row` counts the offers
+    missed since the last that was answered; until `delayed_until` no offer is made, because of what
+    `delayed_after` says (an offer's state). `calls_handled` and `talk_seconds` are those of the day
+    `counted_on` (ISO 8601), by which strategies compare agents.
     """
 
     __tablename__ = "agents"
@@ -22,6 +27,10 @@ class Agent(Base):
         one_of("state", AgentState),
         at_least("load", 0),
         at_least("max_concurrent_calls", 1),
+        at_least("missed_in_row", 0),
+        at_least("calls_handled", 0),
+        at_least("talk_seconds", 0),
+        one_of("delayed_after", MISSED_OFFERS),
     )
 
     id: Mapped[Key]
@@ -37,5 +46,12 @@ class Agent(Base):
     available_since: Mapped[float | None]
     wrap_up_until: Mapped[float | None]
     pause_reason: Mapped[str | None]
+    pause_next_reason: Mapped[str | None]
+    missed_in_row: Mapped[Small] = mapped_column(server_default=text("0"))
+    delayed_until: Mapped[float | None]
+    delayed_after: Mapped[str | None]
+    counted_on: Mapped[str | None]
+    calls_handled: Mapped[Small] = mapped_column(server_default=text("0"))
+    talk_seconds: Mapped[float] = mapped_column(server_default=text("0"))
     created_at: Mapped[float]
     removed_at: Mapped[float | None]

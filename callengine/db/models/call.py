@@ -1,18 +1,22 @@
-"""Calls: one row for each customer's call, from its INVITE to its record."""
+"""Calls: one row for each call, a customer's or an agent's, from its INVITE to its record."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callengine.db.base import Base, HexKey, Wire, one_of
-from callengine.vocabulary import CallState, Disposition, Party
+from callengine.vocabulary import CallKind, CallState, Disposition, Party
 
 
 class Call(Base):
-    """One customer's call. Times are seconds since the epoch, UTC; durations are seconds."""
+    """One call. Times are seconds since the epoch, UTC; durations are seconds.
+
+    `agent_id` is who answered it; `from_agent_id` who made it, if its `kind` is `agent`.
+    """
 
     __tablename__ = "calls"
     __table_args__ = (
         one_of("state", CallState),
+        one_of("kind", CallKind),
         one_of("disposition", Disposition),
         one_of("hung_up_by", Party),
         CheckConstraint(
@@ -32,6 +36,8 @@ class Call(Base):
     dialled: Mapped[Wire]
     queue_id: Mapped[int | None] = mapped_column(ForeignKey("queues.id"))
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id"))
+    kind: Mapped[str] = mapped_column(server_default=CallKind.CUSTOMER)
+    from_agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id"))
     arrived_at: Mapped[float]
     queued_at: Mapped[float | None]
     answered_at: Mapped[float | None]

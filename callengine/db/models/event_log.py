@@ -1,6 +1,6 @@
 """The event log: what happened, numbered in the order of the commits."""
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callengine.db.base import KEY_TYPE, Base, HexReference, Json, Wire, at_least
@@ -10,6 +10,7 @@ class LoggedEvent(Base):
     """One event. The committer gives the number; a reader goes on after the last number it has seen."""
 
     __tablename__ = "event_log"
+    __table_args__ = (Index(None, "agent", "number"),)
 
     number: Mapped[int] = mapped_column(KEY_TYPE, primary_key=True, autoincrement=False)
     at: Mapped[float]

@@ -10,7 +10,8 @@ from callengine.vocabulary import EntryState
 class QueueEntry(Base):
     """One caller's place; `first_arrived_at` stays through re-offers, overflow and restart.
 
-    `rounds` counts how often it has been offered. `expires_at` is when waiting ends whatever else.
+    `rounds` counts how often it has been offered. `expires_at` is when waiting in this queue
+    ends. Until `preferred_until` none but the agent `preferred_agent_id` is to be offered the call.
     """
 
     __tablename__ = "queue_entries"
@@ -32,4 +33,6 @@ class QueueEntry(Base):
     joined_at: Mapped[float]
     expires_at: Mapped[float | None]
     left_at: Mapped[float | None]
+    preferred_agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id"))
+    preferred_until: Mapped[float | None]
     rounds: Mapped[Small] = mapped_column(server_default=text("0"))

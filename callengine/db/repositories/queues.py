@@ -1,7 +1,7 @@
 """Queues in the database: those that the settings define, all as they stand, and who serves them."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
@@ -17,18 +17,28 @@ from callengine.events.types import EventType
 
 _queues = table_of(Queue)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRules:
+    """What a queue is set to; each field is the setting and the column of that name. Times in seconds."""
+
+    strategy: str
+    capacity: int
+    max_wait_time_seconds: float
+    ring_timeout_seconds: float
+    wrap_up_seconds: float
+
+
+RULES = tuple(each.name for each in fields(QueueRules))
+
 ALL_QUEUES = (
     select(
         _queues.c.id,
         _queues.c.name,
         _queues.c.source,
-        _queues.c.strategy,
-        _queues.c.capacity,
-        _queues.c.max_wait_time_seconds,
-        _queues.c.ring_timeout_seconds,
-        _queues.c.wrap_up_seconds,
         _queues.c.depth,
         _queues.c.last_agent_id,
+        *(_queues.c[name] for name in RULES),
     )
     .where(_queues.c.tenant_id == DEFAULT_TENANT_ID)
     .order_by(_queues.c.name)
@@ -36,31 +46,15 @@ ALL_QUEUES = (
 
 
 @dataclass(frozen=True, slots=True)
-class QueueDefinition:
-    """What the settings say about a queue; times in seconds."""
-
-    name: str
-    strategy: str
-    capacity: int
-    max_wait_time_seconds: float
-    ring_timeout_seconds: float
-    wrap_up_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class QueueRecord:
-    """A queue as its row stands; times in seconds. `depth` counts waiting and offered entries."""
+    """A queue as its row stands. `depth` counts waiting and offered entries."""
 
     id: int
     name: str
     source: str
-    strategy: str
-    capacity: int
-    max_wait_time_seconds: float
-    ring_timeout_seconds: float
-    wrap_up_seconds: float
     depth: int
     last_agent_id: int | None
+    rules: QueueRules
 
 
 def read_queues(connection: Connection) -> list[QueueRecord]:
@@ -68,22 +62,21 @@ def read_queues(connection: Connection) -> list[QueueRecord]:
     return [_record(row) for row in connection.execute(ALL_QUEUES)]
 
 
-def sync_from_settings(tx: Transaction, definitions: Iterable[QueueDefinition]) -> None:
-    """Make the queues of source `settings` as the settings say now; new ones are created.
+def sync_from_settings(tx: Transaction, definitions: Mapping[str, QueueRules]) -> None:
+    """Make the queues of source `settings`, by name, as the settings say now; new ones are created.
 
     A queue that the settings do not define any more keeps its row, since calls refer to it. Raises
     SettingsError, naming every queue that the settings and the database both define.
     """
     with tx.orm() as session:
         known = {queue.name: queue for queue in session.scalars(_of_tenant())}
-        wanted = list(definitions)
-        _refuse_defined_twice(wanted, known)
-        for definition in wanted:
-            queue = known.get(definition.name)
+        _refuse_defined_twice(definitions, known)
+        for name, rules in definitions.items():
+            queue = known.get(name)
             if queue is None:
-                _create(tx, session, definition)
+                _create(tx, session, name, rules)
             else:
-                _change(tx, queue, definition)
+                _change(tx, queue, rules)
 
 
 def add_member(tx: Transaction, queue: str, agent: str, *, position: int = 0) -> None:
@@ -114,27 +107,22 @@ def _of_tenant() -> Any:
     return select(Queue).where(Queue.tenant_id == DEFAULT_TENANT_ID)
 
 
-def _refuse_defined_twice(wanted: Iterable[QueueDefinition], known: dict[str, Queue]) -> None:
-    twice = [
-        definition.name
-        for definition in wanted
-        if definition.name in known and known[definition.name].source == DATABASE
-    ]
+def _refuse_defined_twice(wanted: Iterable[str], known: Mapping[str, Queue]) -> None:
+    twice = [name for name in wanted if name in known and known[name].source == DATABASE]
     if twice:
         raise SettingsError(
             [f"queues.{name}: a queue of that name is defined in the database too" for name in twice]
         )
 
 
-def _create(tx: Transaction, session: Session, definition: QueueDefinition) -> None:
-    values = asdict(definition)
-    session.add(Queue(tenant_id=DEFAULT_TENANT_ID, source=SETTINGS, created_at=tx.now, **values))
-    name = values.pop("name")
+def _create(tx: Transaction, session: Session, name: str, rules: QueueRules) -> None:
+    values = asdict(rules)
+    session.add(Queue(tenant_id=DEFAULT_TENANT_ID, name=name, source=SETTINGS, created_at=tx.now, **values))
     tx.add_event(EventType.QUEUE_CREATED, queue=name, source=SETTINGS, **values)
 
 
-def _change(tx: Transaction, queue: Queue, definition: QueueDefinition) -> None:
-    changed = {name: value for name, value in asdict(definition).items() if getattr(queue, name) != value}
+def _change(tx: Transaction, queue: Queue, rules: QueueRules) -> None:
+    changed = {name: value for name, value in asdict(rules).items() if getattr(queue, name) != value}
     if changed:
         for name, value in changed.items():
             setattr(queue, name, value)
@@ -153,4 +141,5 @@ def _find(session: Session, queue: str, agent: str) -> tuple[int, int]:
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> QueueRecord:
-    return QueueRecord(**row._mapping)
+    rules = QueueRules(**{name: getattr(row, name) for name in RULES})
+    return QueueRecord(row.id, row.name, row.source, row.depth, row.last_agent_id, rules)

@@ -47,21 +47,21 @@ def live(make_desk: MakeDesk) -> tuple[Desk, RemoteAdministration]:
 
 
 def names(administration: Office) -> list[str]:
-    return [agent["name"] for agent in administration.agents()]
+    return [agent["name"] for agent in administration.agents.list_all()]
 
 
 def test_agents_are_added_listed_and_removed(asked: tuple[Desk, Office]) -> None:
     desk, administration = asked
-    administration.add_agents([newcomer("bob", "support"), newcomer("carol")], by="root")
+    administration.agents.add([newcomer("bob", "support"), newcomer("carol")], by="root")
     assert names(administration) == ["alice", "bob", "carol"]
-    bob = administration.agents()[1]
+    bob = administration.agents.list_all()[1]
     assert (bob["state"], bob["queues"], bob["skills"], bob["phones"]) == (
         "offline",
         ["support"],
         {"french": 3},
         [],
     )
-    administration.remove_agent("bob", by="root")
+    administration.agents.remove("bob", by="root")
     assert names(administration) == ["alice", "carol"]
     told = desk.rows(
         "select type, agent, payload from event_log where type in ('agent_added', 'agent_removed')"
@@ -78,11 +78,11 @@ def test_agents_are_added_listed_and_removed(asked: tuple[Desk, Office]) -> None
 def test_who_was_removed_can_be_added_again_as_the_same_agent(asked: tuple[Desk, Office]) -> None:
     desk, administration = asked
     before = desk.one("select id from agents")
-    administration.remove_agent("alice", by="root")
+    administration.agents.remove("alice", by="root")
     assert desk.one("select ha1_md5 from agents")["ha1_md5"] == ""
-    administration.add_agents([newcomer("alice", "support")], by="root")
+    administration.agents.add([newcomer("alice", "support")], by="root")
     assert desk.one("select id from agents") == before
-    assert administration.agents()[0]["queues"] == ["support"]
+    assert administration.agents.list_all()[0]["queues"] == ["support"]
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ def test_what_is_impossible_is_refused_and_changes_nothing(
 
 def test_queues_are_shown(asked: tuple[Desk, Office]) -> None:
     _desk, administration = asked
-    (queue,) = administration.queues()
+    (queue,) = administration.queues.list_all()
     assert (queue["name"], queue["waiting"], queue["agents"], queue["signed_on"]) == ("support", 0, 1, 0)
-    assert administration.queue("support")["line"] == []
-    assert administration.calls() == administration.calls(latest=5) == []
+    assert administration.queues.show("support")["line"] == []
+    assert administration.calls.list_some() == administration.calls.list_some(latest=5) == []
 
 
 def test_an_agent_that_is_added_live_takes_calls_and_one_that_is_removed_does_not(
@@ -129,14 +129,14 @@ def test_an_agent_that_is_added_live_takes_calls_and_one_that_is_removed_does_no
 ) -> None:
     desk, administration = live
     caller = desk.phone().call("support")
-    administration.add_agents([newcomer("bob", "support")], by="x")
+    administration.agents.add([newcomer("bob", "support")], by="x")
     bob = desk.agent("bob")
     assert bob.wait_for_call().confirmed.wait(5)
     with pytest.raises(CallCenterError, match="has an offer or a call"):
-        administration.remove_agent("bob", by="x")
+        administration.agents.remove("bob", by="x")
     caller.hang_up()
     desk.until("select state from agents where name = 'bob'", "available")
-    administration.remove_agent("bob", by="x")
+    administration.agents.remove("bob", by="x")
     desk.until("select count(*) from bindings", 0)
     waiting = desk.phone().call("support")
     with pytest.raises(SessionError):
@@ -151,23 +151,23 @@ def test_a_pause_keeps_calls_away_until_it_ends_and_outlives_a_restart(
 ) -> None:
     desk, administration = live
     alice = desk.agent("alice")
-    administration.pause_agent("alice", reason="lunch", by="x")
-    assert administration.agents()[0]["pause_reason"] == "lunch"
+    administration.agents.pause("alice", reason="lunch", by="x")
+    assert administration.agents.list_all()[0]["pause_reason"] == "lunch"
     caller = desk.phone().call("support")
-    administration.pause_agent("alice", reason="meeting", by="x")
+    administration.agents.pause("alice", reason="meeting", by="x")
     assert alice.refresh()
-    assert administration.agents()[0]["pause_reason"] == "meeting"
+    assert administration.agents.list_all()[0]["pause_reason"] == "meeting"
     assert desk.center is not None
     desk.center.stop()
     desk.open()
-    assert administration.agents()[0]["state"] == "paused"
+    assert administration.agents.list_all()[0]["state"] == "paused"
     caller = desk.phone().call("support")
     gevent.sleep(0.1)
     assert alice.calls == []
-    administration.resume_agent("alice", by="x")
+    administration.agents.resume("alice", by="x")
     assert alice.wait_for_call().confirmed.wait(5)
     with pytest.raises(CallCenterError, match="alice is busy and cannot be paused"):
-        administration.pause_agent("alice", reason="lunch", by="x")
+        administration.agents.pause("alice", reason="lunch", by="x")
     caller.hang_up()
     reasons = desk.rows("select payload from event_log where type = 'agent_state_changed' order by number")
     assert [json.loads(row["payload"])["pause_reason"] for row in reasons][1:3] == ["lunch", "meeting"]
@@ -182,25 +182,25 @@ def test_calls_are_shown_and_hung_up(live: tuple[Desk, RemoteAdministration]) ->
     desk.until("select state from calls", "connected")
     waiting = desk.phone().call("support")
     desk.until("select count(*) from queue_entries where state = 'waiting'", 1)
-    first, second = administration.calls()
+    first, second = administration.calls.list_some()
     assert [(call["state"], call["agent"]) for call in (first, second)] == [
         ("connected", "alice"),
         ("queued", None),
     ]
-    (place,) = administration.queue("support")["line"]
+    (place,) = administration.queues.show("support")["line"]
     assert (place["call_id"], place["caller_number"]) == (second["id"], "5551")
-    shown = administration.call(first["id"][:12])
+    shown = administration.calls.show(first["id"][:12])
     assert [leg["role"] for leg in shown["legs"]] == ["caller", "agent"]
     assert [event["type"] for event in shown["events"]][:2] == ["call_arrived", "call_queued"]
     for call in (second, first):
-        assert administration.hang_up_call(call["id"], by="x") == call["id"]
+        assert administration.calls.hang_up(call["id"], by="x") == call["id"]
     for session in (talking, waiting, agent):
         assert session.ended.wait(5)
         assert session.ended_by == "remote"
     desk.until("select count(*) from calls where cause = 'operator' and hung_up_by = 'system'", 2)
     with pytest.raises(CallCenterError, match="has ended already"):
-        administration.hang_up_call(first["id"], by="x")
-    assert [call["id"] for call in administration.calls(latest=1)] == [second["id"]]
+        administration.calls.hang_up(first["id"], by="x")
+    assert [call["id"] for call in administration.calls.list_some(latest=1)] == [second["id"]]
 
 
 def test_a_call_whose_phone_rings_is_hung_up(live: tuple[Desk, RemoteAdministration]) -> None:
@@ -209,7 +209,7 @@ def test_a_call_whose_phone_rings_is_hung_up(live: tuple[Desk, RemoteAdministrat
     caller = desk.phone().call("support")
     ringing = alice.wait_for_call()
     desk.until("select state from calls", "offered")
-    administration.hang_up_call(administration.calls()[0]["id"], by="x")
+    administration.calls.hang_up(administration.calls.list_some()[0]["id"], by="x")
     assert caller.ended.wait(5)
     assert ringing.ended.wait(5)
     desk.until("select state from agents", "available")
@@ -309,4 +309,4 @@ def test_who_may_change_something() -> None:
 
 def test_without_a_service_the_remote_one_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotRunning, match="no service answers"):
-        RemoteAdministration(tmp_path / "none.sock").agents()
+        RemoteAdministration(tmp_path / "none.sock").agents.list_all()

@@ -12,11 +12,11 @@ from callengine.callcenter.calls import Entry
 from callengine.callcenter.dispatch import SAME_CALL_AGAIN_AFTER, Dispatch, WaitedTooLong
 from callengine.callcenter.queues import Queue, Queues
 from callengine.callcenter.roster import Agent, Roster
-from callengine.callcenter.routing import STRATEGIES
 from callengine.errors import HungUp
 from callengine.events.types import Event as Happening
 from callengine.events.types import EventType
 from callengine.vocabulary import AgentState
+from tests.fakes import rows
 from tests.fakes.clock import FakeClock
 
 
@@ -40,7 +40,7 @@ class Room:
 
     def __init__(self, clock: FakeClock, *agents: str, strategy: str = "round_robin") -> None:
         self.clock = clock
-        self.queue = Queue(1, "support", STRATEGIES[strategy], 100, 300.0, 20.0, 0.0)
+        self.queue = Queue(1, "support", rows.rules(strategy=strategy))
         self.roster = Roster(
             Agent(number, name, 1, (1,), AgentState.AVAILABLE, 0, 100.0 - number)
             for number, name in enumerate(agents, 1)

@@ -49,10 +49,10 @@ def test_old_calls_go_with_all_that_belongs_to_them(
         desk.until("select count(*) from calls where state = 'ended'", 6)
         desk.center.stop()
     with office(desk.settings) as administration:
-        assert administration.count_old_calls(before=now) == 5
-        removed = administration.prune(before=now, by="x")
+        assert administration.database.count_old_calls(before=now) == 5
+        removed = administration.database.prune(before=now, by="x")
         assert removed["calls"] == 5
-        assert administration.prune(before=now, by="x")["calls"] == 0
+        assert administration.database.prune(before=now, by="x")["calls"] == 0
     left = counts(desk)
     assert (left["calls"], left["queue_entries"]) == (1, 1)
     assert not desk.rows("select 1 from event_log where call_id not in (select id from calls)")
@@ -68,7 +68,7 @@ def test_nothing_young_is_touched(make_desk: MakeDesk) -> None:
     talk(desk, 1)
     before = counts(desk), desk.one("select count(*) as n from event_log")["n"]
     with office(desk.settings) as administration:
-        assert administration.prune(before=time.time() - 3600, by="x") == {"calls": 0, "events": 0}
+        assert administration.database.prune(before=time.time() - 3600, by="x") == {"calls": 0, "events": 0}
     assert counts(desk) == before[0]
     assert desk.one("select count(*) as n from event_log")["n"] == before[1] + 1
 
@@ -77,7 +77,7 @@ def test_a_call_that_began_long_ago_and_goes_on_stays(make_desk: MakeDesk) -> No
     desk = make_desk("alice")
     caller = desk.phone().call("support")
     with office(desk.settings) as administration:
-        assert administration.prune(before=time.time() + 10, by="x")["calls"] == 0
+        assert administration.database.prune(before=time.time() + 10, by="x")["calls"] == 0
     assert counts(desk)["calls"] == 1
     assert desk.one("select count(*) as n from event_log where type = 'call_queued'")["n"] == 1
     caller.hang_up()
@@ -90,11 +90,11 @@ def test_a_call_whose_phone_is_still_being_hung_up_stays(make_desk: MakeDesk) ->
     desk.center.stop()
     _change(desk, "update legs set state = 'ending', ended_at = null where role = 'agent'")
     with office(desk.settings) as administration:
-        assert administration.count_old_calls(before=time.time()) == 0
-        assert administration.prune(before=time.time(), by="x")["calls"] == 0
+        assert administration.database.count_old_calls(before=time.time()) == 0
+        assert administration.database.prune(before=time.time(), by="x")["calls"] == 0
         assert counts(desk)["legs"] == 2
         _change(desk, "update legs set state = 'ended', ended_at = 1.0 where role = 'agent'")
-        assert administration.prune(before=time.time(), by="x")["calls"] == 1
+        assert administration.database.prune(before=time.time(), by="x")["calls"] == 1
 
 
 def _change(desk: Desk, statement: str) -> None:

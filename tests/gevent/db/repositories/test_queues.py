@@ -6,13 +6,14 @@ from sqlalchemy import Engine, insert, select
 from callengine.db.committer import Committer
 from callengine.db.models import Agent, Membership, Queue
 from callengine.db.repositories import queues
-from callengine.db.repositories.queues import QueueDefinition, QueueRecord
+from callengine.db.repositories.queues import QueueRecord
 from callengine.errors import AgentNotFound, DatabaseError, QueueNotFound, SettingsError
 from callengine.events.types import Event, EventType
 from tests.fakes import rows
 
-SUPPORT = QueueDefinition("support", "round_robin", 100, 300.0, 20.0, 0.0)
-SALES = QueueDefinition("sales", "longest_idle", 5, 60.0, 15.0, 30.0)
+SUPPORT = rows.rules()
+SALES = rows.rules(strategy="longest_idle", capacity=5, max_wait_time_seconds=60.0, wrap_up_seconds=30.0)
+BOTH = {"support": SUPPORT, "sales": SALES}
 
 
 def read(engine: Engine) -> list[QueueRecord]:
@@ -21,17 +22,10 @@ def read(engine: Engine) -> list[QueueRecord]:
 
 
 def test_new_queues_are_created(committer: Committer, engine: Engine, published: list[Event]) -> None:
-    committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT, SALES]))
+    committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH))
     sales, support = read(engine)
     assert (sales.name, sales.source, sales.depth, sales.last_agent_id) == ("sales", "settings", 0, None)
-    assert QueueDefinition(
-        support.name,
-        support.strategy,
-        support.capacity,
-        support.max_wait_time_seconds,
-        support.ring_timeout_seconds,
-        support.wrap_up_seconds,
-    ) == (SUPPORT)
+    assert (support.name, support.rules) == ("support", SUPPORT)
     assert [(one.type, one.queue) for one in published] == [
         (EventType.QUEUE_CREATED, "support"),
         (EventType.QUEUE_CREATED, "sales"),
@@ -42,27 +36,27 @@ def test_new_queues_are_created(committer: Committer, engine: Engine, published:
 def test_a_change_is_told_with_what_changed(
     committer: Committer, engine: Engine, published: list[Event]
 ) -> None:
-    committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT, SALES]))
+    committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH))
     before = read(engine)
     published.clear()
     changed = replace(SALES, capacity=7, ring_timeout_seconds=10.0)
-    committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT, changed]))
+    committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": SUPPORT, "sales": changed}))
     assert [(one.type, one.queue, one.payload) for one in published] == [
         (EventType.QUEUE_CHANGED, "sales", {"capacity": 7, "ring_timeout_seconds": 10.0})
     ]
-    assert read(engine) == [replace(before[0], capacity=7, ring_timeout_seconds=10.0), before[1]]
+    assert read(engine) == [replace(before[0], rules=changed), before[1]]
 
 
 def test_the_same_settings_change_nothing(committer: Committer, published: list[Event]) -> None:
-    committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT]))
+    committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": SUPPORT}))
     published.clear()
-    committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT]))
+    committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": SUPPORT}))
     assert published == []
 
 
 def test_a_queue_that_settings_forget_keeps_its_row(committer: Committer, engine: Engine) -> None:
-    committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT, SALES]))
-    committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT]))
+    committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH))
+    committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": SUPPORT}))
     assert [queue.name for queue in read(engine)] == ["sales", "support"]
 
 
@@ -72,9 +66,8 @@ def test_queues_defined_twice_are_refused_by_name(
     with engine.begin() as connection:
         twice = [rows.queue(name="support"), rows.queue(id=2, name="sales"), rows.queue(id=3, name="own")]
         connection.execute(insert(Queue), twice)
-    new = replace(SALES, name="new")
     with pytest.raises(SettingsError) as refused:
-        committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT, SALES, new]))
+        committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH | {"new": SALES}))
     assert [problem.split(":")[0] for problem in refused.value.problems] == ["queues.support", "queues.sales"]
     assert len(read(engine)) == 3
     assert published == []
@@ -82,13 +75,17 @@ def test_queues_defined_twice_are_refused_by_name(
 
 def test_what_a_check_refuses_is_a_database_error(committer: Committer, engine: Engine) -> None:
     with pytest.raises(DatabaseError, match="ck_queues_capacity"):
-        committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT, replace(SALES, capacity=0)]))
+        committer.commit(
+            lambda tx: queues.sync_from_settings(
+                tx, {"support": SUPPORT, "sales": replace(SALES, capacity=0)}
+            )
+        )
     assert read(engine) == []
 
 
 @pytest.fixture
 def _staffed(committer: Committer, engine: Engine) -> None:
-    committer.commit(lambda tx: queues.sync_from_settings(tx, [SUPPORT, SALES]))
+    committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH))
     with engine.begin() as connection:
         rows.store(connection, Agent, rows.agent())
 

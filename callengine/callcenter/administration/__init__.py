@@ -1,0 +1,39 @@
+"""What an operator can ask for and change, as documents for API and command line.
+
+The same functions serve the running service and the command line beside a database that nobody runs on. Every
+document is made of what JSON knows; times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from callengine.callcenter.administration.agents import AgentDesk
+from callengine.callcenter.administration.calls import CallDesk
+from callengine.callcenter.administration.database import DatabaseDesk
+from callengine.callcenter.administration.document import Document
+from callengine.callcenter.administration.queues import QueueDesk
+from callengine.callcenter.calls import Calls
+from callengine.clock import Clock
+from callengine.db.committer import Committer
+
+__all__ = ["Administration", "AgentDesk", "CallDesk", "DatabaseDesk", "Document", "QueueDesk"]
+
+
+class Administration:
+    """`live` are the calls of the running service, None where no service runs; `node` is whose they are."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        committer: Committer,
+        clock: Clock,
+        realm: str,
+        node: str,
+        live: Calls | None = None,
+    ) -> None:
+        self.agents = AgentDesk(engine=engine, committer=committer, clock=clock, realm=realm)
+        self.queues = QueueDesk(engine=engine, clock=clock, node=node)
+        self.calls = CallDesk(engine=engine, node=node, live=live)
+        self.database = DatabaseDesk(committer)
