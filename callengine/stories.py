@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from secrets import token_bytes
 
 from callengine.callcenter.addresses import Addresses
+from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.bridge import Bridge
+from callengine.callcenter.callers import Callers
 from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.debts import Debts
+from callengine.callcenter.features import Features
 from callengine.callcenter.inbound import Inbound
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.offering import Offering
+from callengine.callcenter.outbound import Outbound
 from callengine.callcenter.reconciling.looking import Looking
 from callengine.callcenter.reconciling.reconciler import Reconciler
 from callengine.callcenter.reconciling.repairs import Repairs
@@ -26,6 +31,8 @@ from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.foundation import NODE, Foundation
 from callengine.media.steady import SteadyMedia
 from callengine.people import People
+from callengine.sip.auth import NonceBook
+from callengine.sip.authenticator import AS_PROXY, Authenticator
 
 
 @dataclass(frozen=True)
@@ -156,6 +163,30 @@ def _make_looking(base: Foundation, people: People, clearing: Clearing) -> Looki
     )
 
 
+def _make_callers(base: Foundation, people: People) -> Callers:
+    settings = base.settings
+    general = settings.general
+    return Callers(
+        roster=people.roster,
+        authenticator=Authenticator(
+            realm=general.registrar_domain,
+            credentials=people.presence.secrets_of,
+            nonce_book=NonceBook(token_bytes(32)),
+            clock=base.clock,
+            algorithms=settings.security.digest_algorithms,
+            asking=AS_PROXY,
+        ),
+        domains=(
+            general.domain,
+            general.registrar_domain,
+            general.local_ip,
+            settings.sip.host,
+            settings.sip.advertised_host,
+        ),
+        open_to_anyone=settings.security.open_inbound,
+    )
+
+
 def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Clearing) -> Inbound:
     offering = Offering(
         queues=people.queues,
@@ -169,18 +200,41 @@ def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Cleari
     )
     seconds = base.settings.general.max_call_duration_minutes * 60
     talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
+    arrivals = Arrivals(owner=base.owner, tenant_id=DEFAULT_TENANT_ID)
+    outbound = Outbound(
+        arrivals=arrivals,
+        roster=people.roster,
+        presence=people.presence,
+        legs=legs,
+        talking=talking,
+        clearing=clearing,
+        committer=base.committer,
+        clock=base.clock,
+        ring_seconds=base.settings.routing.agent_assignment_timeout_seconds,
+    )
+    features = Features(
+        arrivals=arrivals,
+        numbers=people.numbers,
+        roster=people.roster,
+        legs=legs,
+        media=base.media,
+        committer=base.committer,
+        clock=base.clock,
+    )
     return Inbound(
         numbers=people.numbers,
+        roster=people.roster,
         queues=people.queues,
         live=people.live,
         legs=legs,
-        owner=base.owner,
         waiting=Waiting(people.dispatch, offering),
         talking=talking,
         clearing=clearing,
         committer=base.committer,
         clock=base.clock,
-        tenant_id=DEFAULT_TENANT_ID,
-        open_to_anyone=base.settings.security.open_inbound,
+        callers=_make_callers(base, people),
+        arrivals=arrivals,
+        outbound=outbound,
+        features=features,
         max_queue_depth=base.settings.routing.max_queue_depth,
     )

@@ -28,6 +28,7 @@ class AgentInput(StrEnum):
 
     SIGNED_ON = "signed_on"
     SIGNED_OFF = "signed_off"
+    CALLED = "called"
     CLAIMED = "claimed"
     CONNECTED = "connected"
     RELEASED_WITH_MORE = "released_with_more"
@@ -45,6 +46,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
     _S.OFFLINE: {
         _I.SIGNED_ON: _S.AVAILABLE,
         _I.SIGNED_OFF: _S.OFFLINE,
+        _I.CALLED: _S.BUSY,
     },
     _S.AVAILABLE: {
         _I.SIGNED_ON: _S.AVAILABLE,
@@ -52,6 +54,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.CLAIMED: _S.RESERVED,
         _I.PAUSED: _S.PAUSED,
         _I.RESUMED: _S.AVAILABLE,
+        _I.CALLED: _S.BUSY,
     },
     _S.RESERVED: {
         _I.SIGNED_ON: _S.RESERVED,
@@ -61,6 +64,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.RELEASED_WITH_MORE: _S.RESERVED,
         _I.RELEASED_LAST: _S.AVAILABLE,
         _I.RELEASED_UNREACHABLE: _S.OFFLINE,
+        _I.CALLED: _S.BUSY,
     },
     _S.BUSY: {
         _I.SIGNED_ON: _S.BUSY,
@@ -71,18 +75,21 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.RELEASED_LAST: _S.AVAILABLE,
         _I.RELEASED_TO_WRAP_UP: _S.WRAP_UP,
         _I.RELEASED_UNREACHABLE: _S.OFFLINE,
+        _I.CALLED: _S.BUSY,
     },
     _S.WRAP_UP: {
         _I.SIGNED_ON: _S.WRAP_UP,
         _I.SIGNED_OFF: _S.OFFLINE,
         _I.WRAP_UP_ENDED: _S.AVAILABLE,
         _I.PAUSED: _S.PAUSED,
+        _I.CALLED: _S.BUSY,
     },
     _S.PAUSED: {
         _I.SIGNED_ON: _S.PAUSED,
         _I.SIGNED_OFF: _S.OFFLINE,
         _I.PAUSED: _S.PAUSED,
         _I.RESUMED: _S.AVAILABLE,
+        _I.CALLED: _S.BUSY,
     },
 }
 

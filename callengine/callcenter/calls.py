@@ -1,4 +1,4 @@
-"""What is alive of a customer's call: the call, its place in a queue, and its legs."""
+"""What is alive of a call: the call, its place in a queue if it has one, and its legs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ class Leg:
     """What the phone agreed to; None until it has answered."""
     binding_id: int | None = None
     """The registration that an agent's leg leads to."""
+    made_by: int | None = None
+    """The agent who calls from it, and is busy until this phone is quiet; None for a customer's."""
 
     @property
     def incoming(self) -> IncomingSession:
@@ -62,6 +64,8 @@ class Entry:
     agent_id: int | None = None
     """Whom dispatch has chosen, while `assigned` is set."""
     assigned: Event = field(default_factory=Event)
+    made_by: int | None = None
+    """The agent who calls, and is not offered its own call; None for a customer's."""
     missed: set[int] = field(default_factory=set)
     """The agents that this call was offered to in vain since all others had their turn."""
     retry_at: float = 0.0
@@ -74,10 +78,11 @@ class Entry:
 
 @dataclass(eq=False)
 class Call:
-    """One customer's call. Times are seconds since the epoch."""
+    """One call, a customer's or an agent's. Times are seconds since the epoch."""
 
     id: str
-    entry: Entry
+    place: Entry | None
+    """Where it stands in a queue; None if it leads to one agent alone, or to a feature."""
     caller: Leg
     caller_number: str | None
     caller_name: str | None
@@ -90,6 +95,16 @@ class Call:
     """Why somebody other than its phones has it ended; the cause in its record."""
     is_over: bool = False
     """Its record is complete; what is left of it is being cleared."""
+
+    @property
+    def entry(self) -> Entry:
+        """The place of a call that waits in a queue, or waited."""
+        assert self.place is not None
+        return self.place
+
+    @entry.setter
+    def entry(self, entry: Entry) -> None:
+        self.place = entry
 
 
 @dataclass(eq=False)

@@ -17,7 +17,7 @@ from gevent.pool import Group
 from loguru import logger
 
 from callengine import greenlets
-from callengine.callcenter import agents
+from callengine.callcenter import agents, own_calls
 from callengine.callcenter.calls import Call, Calls, Leg, Offer
 from callengine.callcenter.queues import Queues
 from callengine.db.committer import Committer
@@ -26,7 +26,11 @@ from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, DatabaseError, MediaError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
+from callengine.sip.incoming_session import IncomingSession
 from callengine.vocabulary import COMPLETED_ELSEWHERE, Disposition, EntryState, OfferState, Party
+
+TOLD_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+"""Why an agent's other phones stop ringing (RFC 3326)."""
 
 STOPPED_UNTOLD = "stopped"
 """The end of a session whose endpoint was closed before its phone was told."""
@@ -34,13 +38,19 @@ STOPPED_UNTOLD = "stopped"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a customer's call ended."""
+    """How a call ended."""
 
     disposition: Disposition
     cause: str
     hung_up_by: Party
     reason: str | None = None
     """The Reason header (RFC 3326) of the BYE that tells the caller."""
+    status: int = 480
+    """The SIP status that tells a caller whose call was not answered yet."""
+    offer_result: OfferState = OfferState.WITHDRAWN
+    """What an offer comes to that rings still."""
+    offer_status: int | None = None
+    """The answer of its phones, if they gave one."""
 
 
 _ENTRY_STATES = {
@@ -95,6 +105,8 @@ class Clearing:
         if both_up:
             gevent.sleep(self._bye_race_delay_seconds)
         cause = outcome.cause if both_up else OfferState.WITHDRAWN
+        if not both_up:
+            _refuse_if_unanswered(call.caller, outcome.status)
         self._clear_both_sides(call, cause, outcome.reason)
         self._live.remove(call)
 
@@ -189,10 +201,11 @@ class Clearing:
             return False
 
     def _store_end(self, call: Call, outcome: Outcome, everything: Sequence[Leg], tx: Transaction) -> None:
-        queue = self._queues.by_id(call.entry.queue_id)
+        queue = None if call.place is None else self._queues.by_id(call.place.queue_id).name
         talk_seconds = None if call.connected_at is None else max(0.0, tx.now - call.connected_at)
         depth = self._end_entry_and_offer(tx, call, outcome, talk_seconds)
-        waited = max(0.0, (call.connected_at or tx.now) - call.entry.joined_at)
+        began = call.arrived_at if call.place is None else call.place.joined_at
+        waited = max(0.0, (call.connected_at or tx.now) - began)
         calls.end(
             tx,
             call.id,
@@ -207,7 +220,7 @@ class Clearing:
         tx.add_event(
             EventType.CALL_ENDED,
             call_id=call.id,
-            queue=queue.name,
+            queue=queue,
             agent=call.offer.agent_name if call.offer else None,
             disposition=outcome.disposition,
             cause=outcome.cause,
@@ -225,15 +238,33 @@ class Clearing:
             offers.end(tx, call.offer.id, talk_seconds=talk_seconds)
             return None
         if call.offer is not None:
-            ring_seconds = tx.now - call.offer.offered_at
-            offers.fail(tx, call.offer.id, OfferState.WITHDRAWN, sip_status=None, ring_seconds=ring_seconds)
+            _end_ringing(tx, call.offer, outcome)
+        if call.place is None:
+            return None
         return entries.leave(
             tx,
-            call.entry.id,
-            queue_id=call.entry.queue_id,
+            call.place.id,
+            queue_id=call.place.queue_id,
             present=EntryState.WAITING if call.offer is None else EntryState.OFFERED,
             state=_ENTRY_STATES.get(outcome.disposition, EntryState.REJECTED),
         )
+
+
+def _end_ringing(tx: Transaction, offer: Offer, outcome: Outcome) -> None:
+    offers.fail(
+        tx,
+        offer.id,
+        outcome.offer_result,
+        sip_status=outcome.offer_status,
+        ring_seconds=tx.now - offer.offered_at,
+    )
+
+
+def _refuse_if_unanswered(caller: Leg, status: int) -> None:
+    """Who was not answered yet gets a final answer, where others get BYE."""
+    session = caller.session
+    if isinstance(session, IncomingSession) and not session.is_answered:
+        session.reject(status)
 
 
 def store_cleared(
@@ -244,11 +275,13 @@ def store_cleared(
     cause: str,
     tx: Transaction,
 ) -> None:
-    """Close legs whose phones are quiet, and release the agent of `offer`."""
+    """Close legs whose phones are quiet; release the agent of `offer`, and one who has made the call."""
     for leg in ending:
         legs.end(tx, leg.id, leg.session.end_cause or cause)
         kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
         tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
+        if leg.made_by is not None:
+            own_calls.end(tx, leg.made_by, call_id=call_id, cause=cause)
     if offer is not None:
         agents.release(
             tx,

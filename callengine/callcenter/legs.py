@@ -56,8 +56,8 @@ class Legs:
         self._addresses = addresses
         self._committer = committer
 
-    def incoming(self, transaction: ServerTransaction) -> Leg:
-        """A caller's leg: its offer is answered with one codec, its media open and playing music.
+    def incoming(self, transaction: ServerTransaction, *, play: str | None = MUSIC) -> Leg:
+        """A caller's leg: its offer is answered with one codec, its media open and playing `play`.
 
         Nothing is sent yet. Raises `NotAcceptable` for an offer that cannot be served, `BadSdp`, `NoPorts`.
         """
@@ -69,10 +69,15 @@ class Legs:
         session = IncomingSession(transaction, self._endpoint, contact=contact)
         answer, agreement = self._answer_to(offer, _ANY_PORT, randbits(31), 1)
         leg_id = new_id()
-        port = self._media.open(leg_id, remote=remote_media(agreement), play=MUSIC)
+        port = self._media.open(leg_id, remote=remote_media(agreement), play=play)
         leg = Leg(leg_id, LegRole.CALLER, session, port, answer.with_port(port), agreement)
         self.listen_for_offers(leg)
         return leg
+
+    def ring(self, caller: Leg) -> None:
+        """Tell the caller that a phone rings (180). Raises `HungUp` if the caller gave up."""
+        if isinstance(caller.session, IncomingSession):
+            caller.session.ring()
 
     def answer(self, caller: Leg) -> None:
         """Send the caller the answer that `incoming` has prepared; nothing if an earlier process has sent it.

@@ -6,21 +6,21 @@ from functools import partial
 
 from loguru import logger
 
-from callengine import greenlets
 from callengine.callcenter import agents, leg_rows
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
-from callengine.callcenter.clearing import Clearing, store_cleared
+from callengine.callcenter.clearing import TOLD_ELSEWHERE, Clearing, store_cleared
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queue, Queues
+from callengine.callcenter.ringing import Ringing, result_of
 from callengine.callcenter.roster import Agent
 from callengine.clock import Clock
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs, offers
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, HungUp, ProtocolError, SessionError
+from callengine.errors import CallCenterError, SessionError
 from callengine.events.types import EventType
 from callengine.vocabulary import (
     COMPLETED_ELSEWHERE,
@@ -31,15 +31,8 @@ from callengine.vocabulary import (
     OfferState,
 )
 
-_TOLD_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-"""Why the agent's other phones stop ringing (RFC 3326)."""
-
 _LISTEN_SECONDS = 5.0
 """How long an offer that is taken up goes on at least: time for a phone to repeat its answer."""
-
-_NOT_ACCEPTABLE = 488
-_BUSY = frozenset([486, 600])
-_UNREACHABLE = frozenset([404, 408, 410, 480, 503])
 
 
 class Offering:
@@ -65,6 +58,7 @@ class Offering:
         self._clearing = clearing
         self._committer = committer
         self._clock = clock
+        self._ringing = Ringing(legs=legs, clearing=clearing, clock=clock)
 
     def offer(self, call: Call, agent: Agent) -> None:
         """Claim the agent, which dispatch holds for this call, and ring it.
@@ -151,40 +145,12 @@ class Offering:
         self._await_answer(call, call.offer, queue, seconds=seconds)
 
     def _await_answer(self, call: Call, offer: Offer, queue: Queue, *, seconds: float) -> None:
-        answered = self._first_answer(call, offer, seconds=seconds)
+        answered = self._ringing.first_answer(call, offer, seconds=seconds)
         if answered is not None:
             self._connect(call, offer, answered, queue)
             return
         self._dispatch.missed(call.entry, offer.agent_id)
         self._fail(call, offer, queue)
-
-    def _first_answer(self, call: Call, offer: Offer, *, seconds: float) -> Leg | None:
-        deadline = self._clock.monotonic() + seconds
-        caller = call.caller.session
-        ringing = list(offer.legs)
-        while ringing:
-            finals = [leg.outgoing.final for leg in ringing]
-            left = max(0.0, deadline - self._clock.monotonic())
-            if not greenlets.wait_for_any(caller.ended, *finals, timeout=left):
-                return None
-            if caller.ended.is_set():
-                raise HungUp("the caller left while phones were ringing")
-            for leg in [leg for leg in ringing if leg.outgoing.final.is_set()]:
-                ringing.remove(leg)
-                if leg.outgoing.answered.is_set() and self._agree(leg, offer):
-                    return leg
-        return None
-
-    def _agree(self, leg: Leg, offer: Offer) -> bool:
-        """Read the phone's answer; one that cannot be served is taken as a refusal, and hung up."""
-        try:
-            self._legs.read_answer(leg)
-        except ProtocolError as error:
-            logger.debug("the phone at {} answered what cannot be served: {}", leg.session.flow, error)
-            offer.unusable.append(leg)
-            self._clearing.hang_up_at_once(leg)
-            return False
-        return True
 
     def _connect(self, call: Call, offer: Offer, answered: Leg, queue: Queue) -> None:
         others = [leg for leg in offer.legs if leg is not answered]
@@ -193,7 +159,7 @@ class Offering:
         offer.answered = answered
         call.connected_at = now
         if others:
-            self._clearing.clear_in_background(call.id, others, reason=_TOLD_ELSEWHERE)
+            self._clearing.clear_in_background(call.id, others, reason=TOLD_ELSEWHERE)
 
     def _store_connect(self, call: Call, offer: Offer, answered: Leg, queue: Queue, tx: Transaction) -> float:
         wait_seconds = max(0.0, tx.now - call.entry.joined_at)
@@ -224,7 +190,7 @@ class Offering:
 
     def _fail(self, call: Call, offer: Offer, queue: Queue) -> None:
         """Put the caller back at its place at once; the agent is free when its phones are quiet."""
-        result, status = _result(offer)
+        result, status = result_of(offer)
         is_quiet = all(leg.session.ended.is_set() for leg in offer.legs)
         self._committer.commit(
             partial(self._store_failure, call, offer, queue, result, status, is_quiet=is_quiet)
@@ -265,15 +231,3 @@ class Offering:
         )
         if is_quiet:
             store_cleared(call.id, offer.legs, (), offer, result, tx)
-
-
-def _result(offer: Offer) -> tuple[OfferState, int | None]:
-    """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest)."""
-    statuses = [leg.outgoing.refused[0] for leg in offer.legs if leg.outgoing.refused is not None]
-    statuses += [_NOT_ACCEPTABLE] * len(offer.unusable)
-    if len(statuses) < len(offer.legs):
-        return OfferState.NO_ANSWER, None
-    status = min(statuses, key=lambda code: (code < 600, code))
-    if status in _BUSY:
-        return OfferState.BUSY, status
-    return (OfferState.UNREACHABLE if status in _UNREACHABLE else OfferState.REJECTED), status

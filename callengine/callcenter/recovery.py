@@ -148,7 +148,7 @@ class Recovery:
         """Open these media legs on the ports that their phones know; False if one cannot be had."""
         try:
             for leg in missing:
-                is_waiting = leg is call.caller and call.connected_at is None
+                is_waiting = leg is call.caller and call.place is not None and call.connected_at is None
                 remote = remote_media(leg.agreement) if leg.agreement else None
                 play = MUSIC if is_waiting else None
                 self._media.open(leg.id, remote=remote, play=play, port=leg.media_port)
@@ -184,7 +184,7 @@ class Recovery:
             leg_rows = legs.of_call(connection, row["id"])
         up = [taken[each["id"]] for each in leg_rows if each["id"] in taken and is_wanted(each)]
         caller = next((leg for leg in up if leg.role is LegRole.CALLER), None)
-        if entry is None or caller is None:
+        if caller is None or (entry is None and row["queue_id"] is not None):
             logger.warning("the call {} cannot be taken up: its caller's leg is gone", row["id"])
             return None
         live = next((each for each in offer_rows if each["state"] in LIVE_OFFERS), None)
@@ -192,14 +192,14 @@ class Recovery:
         of_offer = {each["id"] for each in leg_rows if live and each["offer_id"] == live["id"]}
         phones = [leg for leg in up if leg.id in of_offer]
         try:
-            offer = self._debts.offer_of(live, phones, entry["queue_id"]) if live else None
+            offer = self._debts.offer_of(live, phones, row["queue_id"]) if live else None
         except NotFound as error:
             logger.warning("the call {} cannot be taken up: {}", row["id"], error)
             return None
         if row["connected_at"] is not None and (offer is None or offer.answered is None):
             logger.warning("the call {} cannot be taken up: its agent's leg is gone", row["id"])
             return None
-        return _call(row, _entry(entry, missed), caller, offer)
+        return _call(row, _entry(entry, missed, row["from_agent_id"]) if entry else None, caller, offer)
 
     def _close_strange_media(self, leftovers: Leftovers, open_legs: set[str]) -> None:
         """Close the media legs that no leg of ours is the owner of: of a call that was never stored."""
@@ -220,7 +220,7 @@ def _legs_of(call: Call) -> list[Leg]:
     return [call.caller, *(call.offer.legs if call.offer else ())]
 
 
-def _entry(row: Row, missed: set[int]) -> Entry:
+def _entry(row: Row, missed: set[int], made_by: int | None) -> Entry:
     return Entry(
         id=row["id"],
         queue_id=row["queue_id"],
@@ -228,14 +228,15 @@ def _entry(row: Row, missed: set[int]) -> Entry:
         first_arrived_at=row["first_arrived_at"],
         joined_at=row["joined_at"],
         gives_up_at=row["expires_at"],
+        made_by=made_by,
         missed=missed,
     )
 
 
-def _call(row: Row, entry: Entry, caller: Leg, offer: Offer | None) -> Call:
+def _call(row: Row, entry: Entry | None, caller: Leg, offer: Offer | None) -> Call:
     return Call(
         id=row["id"],
-        entry=entry,
+        place=entry,
         caller=caller,
         caller_number=row["caller_number"],
         caller_name=row["caller_name"],

@@ -63,6 +63,10 @@ class Roster:
         except KeyError:
             raise AgentNotFound(f"there is no agent {name!r}") from None
 
+    def knows(self, name: str) -> bool:
+        """Whether there is an agent of this name."""
+        return name in self._by_name
+
     def by_id(self, agent_id: int) -> Agent:
         """The agent with this key; raises `AgentNotFound`."""
         try:

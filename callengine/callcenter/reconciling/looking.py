@@ -109,14 +109,14 @@ class Looking:
 
 
 def _story(call: Call, in_line: set[str]) -> Story:
-    entry = call.entry
+    entry = call.place
     return Story(
-        entry_id=entry.id,
+        entry_id=entry.id if entry else None,
         offer_id=call.offer.id if call.offer else None,
         is_over=call.is_over,
         is_connected=call.connected_at is not None,
-        is_in_line=entry.id in in_line,
-        agent_id=entry.agent_id if entry.assigned.is_set() and call.offer is None else None,
+        is_in_line=entry is not None and entry.id in in_line,
+        agent_id=entry.agent_id if entry and entry.assigned.is_set() and call.offer is None else None,
     )
 
 

@@ -143,7 +143,7 @@ class Repairs:
         call, leg = self._live.find(found.call_id or ""), self._leg(found)
         if call is None or leg is None:
             return
-        is_waiting = leg is call.caller and call.connected_at is None
+        is_waiting = leg is call.caller and call.place is not None and call.connected_at is None
         remote = remote_media(leg.agreement) if leg.agreement else None
         try:
             self._media.open(leg.id, remote=remote, play=MUSIC if is_waiting else None, port=leg.media_port)

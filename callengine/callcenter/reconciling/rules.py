@@ -18,13 +18,15 @@ def disagreements(picture: Picture) -> list[Disagreement]:
 
 
 def expected_loads(picture: Picture) -> dict[int, int]:
-    """For each agent how many offers hold it: those that are alive, and those whose phones are not quiet."""
+    """How much holds each agent: offers that are alive or whose phones are not quiet, and its own calls."""
     holding: dict[int, set[str]] = defaultdict(set)
     for offer in picture.offers.values():
         holding[offer.agent_id].add(offer.id)
     for leg in picture.legs.values():
         if leg.agent_id is not None and leg.offer_id is not None and leg.end_cause != COMPLETED_ELSEWHERE:
             holding[leg.agent_id].add(leg.offer_id)
+        if leg.made_by is not None:
+            holding[leg.made_by].add(leg.call_id)
     return {agent_id: len(offers) for agent_id, offers in holding.items()}
 
 
