@@ -58,7 +58,7 @@ def hang_up_all(parts: Parts) -> None:
     if left:
         logger.info("{} calls are hung up, since the service ends", len(left))
     for call in left:
-        for leg in (call.caller, *(call.offer.legs if call.offer else ())):
+        for leg in call.legs:
             greenlets.spawn("clearing", _hang_up, leg.session)
     stories_over = parts.inbound.wait(_LAST_SECONDS)
     if not parts.clearing.wait(_LAST_SECONDS) or not stories_over:

@@ -61,6 +61,8 @@ class Entry:
     joined_at: float
     gives_up_at: float
     """When waiting in this queue ends."""
+    rounds: int = 0
+    """How often it has been offered; each time is one round, to one agent or several."""
     agent_id: int | None = None
     """Whom dispatch has chosen, while `assigned` is set."""
     assigned: Event = field(default_factory=Event)
@@ -88,8 +90,8 @@ class Call:
     caller_name: str | None
     dialled: str
     arrived_at: float
-    offer: Offer | None = None
-    """The offer that an agent has answered."""
+    offers: list[Offer] = field(default_factory=list)
+    """Those of the present round that ring; once an agent has answered, that one's alone."""
     connected_at: float | None = None
     told_to_end: str | None = None
     """Why somebody other than its phones has it ended; the cause in its record."""
@@ -105,6 +107,21 @@ class Call:
     @entry.setter
     def entry(self, entry: Entry) -> None:
         self.place = entry
+
+    @property
+    def phones(self) -> list[Leg]:
+        """The legs to agents' phones, of all its offers."""
+        return [leg for offer in self.offers for leg in offer.legs]
+
+    @property
+    def legs(self) -> list[Leg]:
+        """All that are alive of it."""
+        return [self.caller, *self.phones]
+
+    @property
+    def answered_by(self) -> Leg | None:
+        """The agent's phone that has answered."""
+        return next((offer.answered for offer in self.offers if offer.answered is not None), None)
 
 
 @dataclass(eq=False)

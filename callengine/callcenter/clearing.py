@@ -8,7 +8,7 @@ when its phones are quiet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,7 +30,7 @@ from callengine.sip.incoming_session import IncomingSession
 from callengine.vocabulary import COMPLETED_ELSEWHERE, Disposition, EntryState, OfferState, Party
 
 TOLD_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-"""Why an agent's other phones stop ringing (RFC 3326)."""
+"""Why phones stop ringing when another has answered (RFC 3326)."""
 
 STOPPED_UNTOLD = "stopped"
 """The end of a session whose endpoint was closed before its phone was told."""
@@ -95,9 +95,8 @@ class Clearing:
 
     def end(self, call: Call, outcome: Outcome) -> None:
         """Complete the record of a call and hang up whatever is left of it."""
-        everything = [call.caller, *(call.offer.legs if call.offer else ())]
         try:
-            self._committer.commit(partial(self._store_end, call, outcome, everything))
+            self._committer.commit(partial(self._store_end, call, outcome))
         except DatabaseError as error:
             logger.error("the record of this call could not be completed: {}", error)
         call.is_over = True
@@ -111,15 +110,17 @@ class Clearing:
         self._live.remove(call)
 
     def _clear_both_sides(self, call: Call, cause: str, reason: str | None) -> None:
-        """Side by side, since the agent is not to wait for a caller's phone that does not answer."""
-        caller, offer = [call.caller], call.offer
-        if offer is None:
+        """Side by side: no agent is to wait for a phone of somebody else's that does not answer."""
+        caller, offers = [call.caller], call.offers
+        if not offers:
             self.clear(call.id, caller, cause=cause, reason=reason)
-        elif call.caller.session.ended.is_set():
-            self.clear(call.id, [*caller, *offer.legs], offer=offer, cause=cause, reason=reason)
+        elif len(offers) == 1 and call.caller.session.ended.is_set():
+            self.clear(call.id, call.legs, offer=offers[0], cause=cause, reason=reason)
         else:
             self.clear_in_background(call.id, caller, cause=cause, reason=reason)
-            self.clear(call.id, offer.legs, offer=offer, cause=cause, reason=reason)
+            for other in offers[1:]:
+                self.clear_in_background(call.id, other.legs, offer=other, cause=cause, reason=reason)
+            self.clear(call.id, offers[0].legs, offer=offers[0], cause=cause, reason=reason)
             greenlets.wait_for_any(call.caller.session.ended)
 
     def hang_up_at_once(self, leg: Leg) -> None:
@@ -200,10 +201,10 @@ class Clearing:
             logger.warning("the phone at {} could not be hung up: {}", leg.session.flow, error)
             return False
 
-    def _store_end(self, call: Call, outcome: Outcome, everything: Sequence[Leg], tx: Transaction) -> None:
+    def _store_end(self, call: Call, outcome: Outcome, tx: Transaction) -> None:
         queue = None if call.place is None else self._queues.by_id(call.place.queue_id).name
         talk_seconds = None if call.connected_at is None else max(0.0, tx.now - call.connected_at)
-        depth = self._end_entry_and_offer(tx, call, outcome, talk_seconds)
+        depth = _end_entry_and_offers(tx, call, outcome, talk_seconds)
         began = call.arrived_at if call.place is None else call.place.joined_at
         waited = max(0.0, (call.connected_at or tx.now) - began)
         calls.end(
@@ -215,49 +216,54 @@ class Clearing:
             wait_seconds=waited,
             talk_seconds=talk_seconds,
         )
-        for leg in everything:
+        for leg in call.legs:
             legs.ending(tx, leg.id, outcome.cause)
         tx.add_event(
             EventType.CALL_ENDED,
             call_id=call.id,
             queue=queue,
-            agent=call.offer.agent_name if call.offer else None,
+            agent=call.offers[0].agent_name if len(call.offers) == 1 else None,
             disposition=outcome.disposition,
             cause=outcome.cause,
             hung_up_by=outcome.hung_up_by,
             wait_seconds=waited,
             talk_seconds=talk_seconds,
             depth=depth,
+            withdrawn=[] if talk_seconds is not None else [offer.agent_name for offer in call.offers],
         )
 
-    def _end_entry_and_offer(
-        self, tx: Transaction, call: Call, outcome: Outcome, talk_seconds: float | None
-    ) -> int | None:
-        """End what the call still holds of its queue and agent; the depth, if the entry ended now."""
-        if call.offer is not None and talk_seconds is not None:
-            offers.end(tx, call.offer.id, talk_seconds=talk_seconds)
-            return None
-        if call.offer is not None:
-            _end_ringing(tx, call.offer, outcome)
-        if call.place is None:
-            return None
-        return entries.leave(
+
+def _end_entry_and_offers(
+    tx: Transaction, call: Call, outcome: Outcome, talk_seconds: float | None
+) -> int | None:
+    """End what the call still holds of its queue and agents; the depth, if the entry ended now."""
+    if talk_seconds is not None:
+        for offer in call.offers:
+            offers.end(tx, offer.id, talk_seconds=talk_seconds)
+        return None
+    depth = None
+    if call.place is not None:
+        depth = entries.leave(
             tx,
             call.place.id,
             queue_id=call.place.queue_id,
-            present=EntryState.WAITING if call.offer is None else EntryState.OFFERED,
+            present=EntryState.OFFERED if call.offers else EntryState.WAITING,
             state=_ENTRY_STATES.get(outcome.disposition, EntryState.REJECTED),
         )
+    end_ringing(tx, call.offers, outcome.offer_result, outcome.offer_status)
+    return depth
 
 
-def _end_ringing(tx: Transaction, offer: Offer, outcome: Outcome) -> None:
-    offers.fail(
-        tx,
-        offer.id,
-        outcome.offer_result,
-        sip_status=outcome.offer_status,
-        ring_seconds=tx.now - offer.offered_at,
-    )
+def withdraw(tx: Transaction, withdrawn: Iterable[Offer]) -> None:
+    """End offers that ring, through no doing of their agents."""
+    end_ringing(tx, withdrawn, OfferState.WITHDRAWN, None)
+
+
+def end_ringing(tx: Transaction, ringing: Iterable[Offer], result: OfferState, status: int | None) -> None:
+    """End offers that ring, with `status` as the answer of their phones."""
+    for offer in ringing:
+        ring_seconds = tx.now - offer.offered_at
+        offers.fail(tx, offer.id, result, sip_status=status, ring_seconds=ring_seconds)
 
 
 def _refuse_if_unanswered(caller: Leg, status: int) -> None:

@@ -177,8 +177,7 @@ class Inbound:
         try:
             if call.place is not None:
                 return self._wait_and_talk(call)
-            is_offered = call.offer is not None
-            return self._outbound.live_through(call) if is_offered else self._features.live_through(call)
+            return (self._outbound if call.offers else self._features).live_through(call)
         except HungUp:
             return _given_up(call)
         except WaitedTooLong:

@@ -71,7 +71,7 @@ class Outbound:
         self._ringing = Ringing(legs=legs, clearing=clearing, clock=clock)
 
     def admit(self, transaction: ServerTransaction, dialled: str, name: str, made_by: Agent | None) -> Call:
-        """Claim the agent of this name, store the call, and have its phones ring.
+        """Claim the agent of this name and store the call.
 
         Raises `AgentNotFound`; `NotAllowed` if the caller may not call, or calls itself; `AgentNotFree`.
         """
@@ -80,16 +80,15 @@ class Outbound:
             raise NotAllowed(f"agent {name} calls itself")
         caller = self._legs.incoming(transaction, play=None)
         call = self._arrivals.call_of(caller, dialled=dialled, at=self._clock.now())
-        call.offer = Offer(new_id(), called.id, called.name, wrap_up_seconds=0.0)
+        offer = Offer(new_id(), called.id, called.name, wrap_up_seconds=0.0)
         try:
-            self._claim(call, call.offer, called, made_by)
+            self._claim(call, offer, called, made_by)
         except CallCenterError as error:
-            self._legs.discard([caller, *call.offer.legs])
+            self._legs.discard([caller, *offer.legs])
             if isinstance(error, AgentNotFree):
-                self._committer.commit(partial(self._store_refusal, call, made_by))
+                self._committer.commit(partial(self._store_refusal, call, called, made_by))
             raise
-        for leg in call.offer.legs:
-            leg.outgoing.send()
+        call.offers = [offer]
         return call
 
     def live_through(self, call: Call) -> Outcome:
@@ -168,7 +167,7 @@ class Outbound:
             answered_at=None,
         )
 
-    def _store_refusal(self, call: Call, made_by: Agent | None, tx: Transaction) -> None:
+    def _store_refusal(self, call: Call, called: Agent, made_by: Agent | None, tx: Transaction) -> None:
         """A call that is over before it began has a record, and nothing else."""
         told: dict[str, Any] = {
             "disposition": Disposition.REJECTED,
@@ -177,17 +176,17 @@ class Outbound:
             "wait_seconds": 0.0,
         }
         self._arrivals.store(tx, call, state=CallState.ENDED, made_by=made_by, ended_at=tx.now, **told)
-        agent = call.offer.agent_name if call.offer else None
         tx.add_event(
-            EventType.CALL_ENDED, call_id=call.id, agent=agent, talk_seconds=None, depth=None, **told
+            EventType.CALL_ENDED, call_id=call.id, agent=called.name, talk_seconds=None, depth=None, **told
         )
 
     def _ring(self, call: Call) -> Outcome | None:
         """Until a phone has answered (None); else how the call ends."""
-        offer = call.offer
-        if offer is None:
-            return Outcome(Disposition.REJECTED, "agent_not_free", Party.SYSTEM)
+        (offer,) = call.offers
         self._legs.ring(call.caller)
+        for leg in offer.legs:
+            if not leg.outgoing.is_sent:
+                leg.outgoing.send()
         least = min(_LISTEN_SECONDS, self._ring_seconds)
         seconds = max(least, offer.deadline_at - self._clock.now())
         answered = self._ringing.first_answer(call, offer, seconds=seconds)

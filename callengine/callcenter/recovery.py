@@ -31,7 +31,7 @@ from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, MediaError, NotFound
 from callengine.events.types import EventType
 from callengine.media.engine import MUSIC, MediaEngine
-from callengine.vocabulary import LIVE_OFFERS, Disposition, LegRole, OfferState, Party
+from callengine.vocabulary import MISSED_OFFERS, Disposition, LegRole, OfferState, Party
 
 Row = Mapping[str, Any]
 
@@ -39,8 +39,6 @@ _WITHOUT_MEDIA = Outcome(
     Disposition.FAILED, "no_media", Party.SYSTEM, 'SIP;cause=500;text="Service restarted"'
 )
 """How a call ends whose media legs are gone and cannot be opened again."""
-
-_FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
 
 
 class LookAfter(Protocol):
@@ -125,11 +123,11 @@ class Recovery:
             self._debts.pay(owed)
         count = 0
         for call in leftovers.calls:
-            missing = [leg for leg in _legs_of(call) if leg.id not in open_legs]
+            missing = [leg for leg in call.legs if leg.id not in open_legs]
             if self._open_again(call, missing):
                 self._go_on(call)
                 count += 1
-                for leg in _legs_of(call):
+                for leg in call.legs:
                     if leg.agreement is not None:
                         self._look_after(call, leg, is_reopened=leg in missing)
             else:
@@ -182,28 +180,31 @@ class Recovery:
             entry = entries.of_call(connection, row["id"])
             offer_rows = offers.of_call(connection, row["id"])
             leg_rows = legs.of_call(connection, row["id"])
-        up = [taken[each["id"]] for each in leg_rows if each["id"] in taken and is_wanted(each)]
-        caller = next((leg for leg in up if leg.role is LegRole.CALLER), None)
+        phones = [each for each in leg_rows if each["id"] in taken and is_wanted(each)]
+        caller = next((each for each in phones if each["role"] == LegRole.CALLER), None)
         if caller is None or (entry is None and row["queue_id"] is not None):
             logger.warning("the call {} cannot be taken up: its caller's leg is gone", row["id"])
             return None
-        live = next((each for each in offer_rows if each["state"] in LIVE_OFFERS), None)
-        missed = {each["agent_id"] for each in offer_rows if each["state"] in _FAILED_OFFERS}
-        of_offer = {each["id"] for each in leg_rows if live and each["offer_id"] == live["id"]}
-        phones = [leg for leg in up if leg.id in of_offer]
         try:
-            offer = self._debts.offer_of(live, phones, row["queue_id"]) if live else None
+            found = [self._offer_of(each, phones, taken, row) for each in offer_rows if _goes_on(each, row)]
         except NotFound as error:
             logger.warning("the call {} cannot be taken up: {}", row["id"], error)
             return None
-        if row["connected_at"] is not None and (offer is None or offer.answered is None):
+        missed = {each["agent_id"] for each in offer_rows if each["state"] in MISSED_OFFERS}
+        place = _entry(entry, missed, row["from_agent_id"]) if entry else None
+        call = _call(row, place, taken[caller["id"]], found)
+        if call.connected_at is not None and call.answered_by is None:
             logger.warning("the call {} cannot be taken up: its agent's leg is gone", row["id"])
             return None
-        return _call(row, _entry(entry, missed, row["from_agent_id"]) if entry else None, caller, offer)
+        return call
+
+    def _offer_of(self, row: Row, phones: Iterable[Row], taken: Mapping[str, Leg], call: Row) -> Offer:
+        own = [taken[each["id"]] for each in phones if each["offer_id"] == row["id"]]
+        return self._debts.offer_of(row, own, call["queue_id"])
 
     def _close_strange_media(self, leftovers: Leftovers, open_legs: set[str]) -> None:
         """Close the media legs that no leg of ours is the owner of: of a call that was never stored."""
-        ours = {leg.id for call in leftovers.calls for leg in _legs_of(call)}
+        ours = {leg.id for call in leftovers.calls for leg in call.legs}
         ours |= {leg.id for owed in leftovers.owed for leg in owed.legs}
         try:
             self._media.close(*(open_legs - ours))
@@ -216,8 +217,11 @@ def _store_adoption(other: str, node: str, tx: Transaction) -> None:
     tx.add_event(EventType.STATE_REPAIRED, reason=Reason.ROWS_OF_ANOTHER_NODE, key=other)
 
 
-def _legs_of(call: Call) -> list[Leg]:
-    return [call.caller, *(call.offer.legs if call.offer else ())]
+def _goes_on(offer: Row, call: Row) -> bool:
+    """Whether it is the conversation of a connected call, or rings for one that is not connected."""
+    return bool(
+        offer["state"] == (OfferState.RINGING if call["connected_at"] is None else OfferState.CONNECTED)
+    )
 
 
 def _entry(row: Row, missed: set[int], made_by: int | None) -> Entry:
@@ -229,11 +233,12 @@ def _entry(row: Row, missed: set[int], made_by: int | None) -> Entry:
         joined_at=row["joined_at"],
         gives_up_at=row["expires_at"],
         made_by=made_by,
+        rounds=row["rounds"],
         missed=missed,
     )
 
 
-def _call(row: Row, entry: Entry | None, caller: Leg, offer: Offer | None) -> Call:
+def _call(row: Row, entry: Entry | None, caller: Leg, found: list[Offer]) -> Call:
     return Call(
         id=row["id"],
         place=entry,
@@ -242,6 +247,6 @@ def _call(row: Row, entry: Entry | None, caller: Leg, offer: Offer | None) -> Ca
         caller_name=row["caller_name"],
         dialled=row["dialled"],
         arrived_at=row["arrived_at"],
-        offer=offer,
+        offers=found,
         connected_at=row["connected_at"],
     )

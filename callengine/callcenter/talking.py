@@ -17,9 +17,9 @@ class Talking:
 
     def talk(self, call: Call) -> Parting:
         """Bridge the legs of a connected call and wait until they part."""
-        assert call.offer is not None
-        assert call.offer.answered is not None
+        agent = call.answered_by
+        assert agent is not None
         assert call.connected_at is not None
-        self._bridge.join(call.caller, call.offer.answered)
+        self._bridge.join(call.caller, agent)
         left = call.connected_at + self._max_call_seconds - self._clock.now()
-        return self._bridge.wait_until_parted(call.caller, call.offer.answered, seconds=left)
+        return self._bridge.wait_until_parted(call.caller, agent, seconds=left)

@@ -15,12 +15,13 @@ class Waiting:
         self._offering = offering
 
     def wait_for_answer(self, call: Call) -> None:
-        """Stand in line; be offered to one agent after another until one answers.
+        """Stand in line; be offered to agents, round after round, until one answers.
 
         Raises `HungUp` if the caller leaves, `WaitedTooLong` at the end of the queue's waiting time.
         """
-        if call.offer is not None and call.connected_at is None:
-            self._offering.take_up(call)
         while call.connected_at is None:
-            agent = self._dispatch.wait_for_agent(call.entry, call.caller.session)
-            self._offering.offer(call, agent)
+            if not call.offers:
+                agents = [self._dispatch.wait_for_agent(call.entry, call.caller.session)]
+                self._offering.claim(call, agents)
+            if call.offers:
+                self._offering.ring(call)

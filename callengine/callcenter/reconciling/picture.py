@@ -69,11 +69,11 @@ class QueueRow(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A call that goes on in this process. `offer_id` is of the offer that it knows."""
+    """A call that goes on in this process. `offer_ids` are of the offers that it knows."""
 
     entry_id: str | None
     """None if the call has no place in a queue."""
-    offer_id: str | None
+    offer_ids: frozenset[str]
     is_over: bool
     is_connected: bool
     is_in_line: bool
