@@ -133,6 +133,8 @@ class Offer:
     agent_name: str
     wrap_up_seconds: float
     """What the queue grants the agent if this becomes a conversation."""
+    is_direct: bool = False
+    """It came through no queue: if the agent does not take it, it has missed nothing."""
     legs: list[Leg] = field(default_factory=list)
     answered: Leg | None = None
     unusable: list[Leg] = field(default_factory=list)

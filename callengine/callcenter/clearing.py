@@ -19,6 +19,7 @@ from loguru import logger
 from callengine import greenlets
 from callengine.callcenter import agents, own_calls
 from callengine.callcenter.calls import Call, Calls, Leg, Offer
+from callengine.callcenter.missed import MissedRules
 from callengine.callcenter.queues import Queues
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs, offers
@@ -72,7 +73,9 @@ class Clearing:
         bye_timeout_seconds: float = 15.0,
         bye_retry_attempts: int = 3,
         bye_race_delay_seconds: float = 0.1,
+        missed_rules: MissedRules = agents.NOTHING_FOLLOWS,
     ) -> None:
+        """`missed_rules` say what follows an offer that its agent has missed."""
         self._live = live
         self._queues = queues
         self._media = media
@@ -80,6 +83,7 @@ class Clearing:
         self._bye_timeout_seconds = bye_timeout_seconds
         self._bye_retry_attempts = bye_retry_attempts
         self._bye_race_delay_seconds = bye_race_delay_seconds
+        self._missed_rules = missed_rules
         self._group = Group()
         self._in_hand: dict[str, Leg] = {}
 
@@ -171,11 +175,41 @@ class Clearing:
         if any(leg.session.end_cause == STOPPED_UNTOLD for leg in ending):
             logger.info("{} phones are to be hung up at the next start", len(ending))
         else:
-            self._store(partial(store_cleared, call_id, ending, unconfirmed, offer, cause))
+            self._store(partial(self.store_cleared, call_id, ending, unconfirmed, offer, cause))
         try:
             self._media.close(*(leg.id for leg in ending))
         except MediaError as error:
             logger.info("the media of {} legs could not be closed: {}", len(ending), error)
+
+    def store_cleared(
+        self,
+        call_id: str,
+        ending: Sequence[Leg],
+        unconfirmed: Sequence[Leg],
+        offer: Offer | None,
+        cause: str,
+        tx: Transaction,
+    ) -> None:
+        """Close legs whose phones are quiet; release the agent of `offer`, and the one who made the call."""
+        for leg in ending:
+            legs.end(tx, leg.id, leg.session.end_cause or cause)
+            kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
+            tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
+            if leg.made_by is not None:
+                own_calls.end(tx, leg.made_by, call_id=call_id, cause=cause)
+        if offer is not None:
+            was_connected = offer.answered is not None
+            result = OfferState.WITHDRAWN if offer.is_direct and not was_connected else cause
+            agents.release(
+                tx,
+                offer.agent_id,
+                call_id=call_id,
+                cause=result,
+                was_connected=was_connected,
+                wrap_up_seconds=offer.wrap_up_seconds,
+                keeps_idle_time=result == OfferState.WITHDRAWN,
+                missed_rules=self._missed_rules,
+            )
 
     def _store(self, unit: Callable[[Transaction], None]) -> None:
         try:
@@ -271,30 +305,3 @@ def _refuse_if_unanswered(caller: Leg, status: int) -> None:
     session = caller.session
     if isinstance(session, IncomingSession) and not session.is_answered:
         session.reject(status)
-
-
-def store_cleared(
-    call_id: str,
-    ending: Sequence[Leg],
-    unconfirmed: Sequence[Leg],
-    offer: Offer | None,
-    cause: str,
-    tx: Transaction,
-) -> None:
-    """Close legs whose phones are quiet; release the agent of `offer`, and one who has made the call."""
-    for leg in ending:
-        legs.end(tx, leg.id, leg.session.end_cause or cause)
-        kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
-        tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
-        if leg.made_by is not None:
-            own_calls.end(tx, leg.made_by, call_id=call_id, cause=cause)
-    if offer is not None:
-        agents.release(
-            tx,
-            offer.agent_id,
-            call_id=call_id,
-            cause=cause,
-            was_connected=offer.answered is not None,
-            wrap_up_seconds=offer.wrap_up_seconds,
-            keeps_idle_time=cause == OfferState.WITHDRAWN,
-        )

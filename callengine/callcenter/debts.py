@@ -76,7 +76,7 @@ class Debts:
         """The offer of this row; raises `NotFound` if its agent is gone, or its queue, if there is one."""
         agent = self._roster.by_id(row["agent_id"])
         wrap_up = 0.0 if queue_id is None else self._queues.by_id(queue_id).rules.wrap_up_seconds
-        offer = Offer(row["id"], agent.id, agent.name, wrap_up, phones)
+        offer = Offer(row["id"], agent.id, agent.name, wrap_up, queue_id is None, phones)
         offer.offered_at, offer.deadline_at = row["offered_at"], row["deadline_at"]
         if row["answered_at"] is not None and phones:
             offer.answered = phones[0]

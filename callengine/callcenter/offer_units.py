@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from callengine.callcenter import agents, leg_rows
 from callengine.callcenter.calls import Call, Leg, Offer
-from callengine.callcenter.clearing import store_cleared, withdraw
+from callengine.callcenter.clearing import Clearing, withdraw
 from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.queues import Queue
 from callengine.db.repositories import calls, entries, legs, offers
@@ -142,7 +142,13 @@ def store_connect(tx: Transaction, call: Call, offer: Offer, answered: Leg, queu
 
 
 def store_failures(
-    tx: Transaction, call: Call, failures: Sequence[Failure], queue: Queue, *, is_over: bool
+    tx: Transaction,
+    call: Call,
+    failures: Sequence[Failure],
+    queue: Queue,
+    clearing: Clearing,
+    *,
+    is_over: bool,
 ) -> None:
     """Offers came to nothing; if they were the last of their round (`is_over`) the caller is back in line."""
     if is_over:
@@ -150,6 +156,8 @@ def store_failures(
         calls.change_state(tx, call.id, CallState.OFFERED, CallState.QUEUED)
     for failure in failures:
         _store_failure(tx, call, failure, queue, still_ringing=len(call.offers) - len(failures))
+        if failure.is_quiet:
+            clearing.store_cleared(call.id, failure.offer.legs, (), failure.offer, failure.result, tx)
 
 
 def _store_failure(
@@ -171,5 +179,3 @@ def _store_failure(
         ring_seconds=ring_seconds,
         still_ringing=still_ringing,
     )
-    if failure.is_quiet:
-        store_cleared(call.id, offer.legs, (), offer, result, tx)

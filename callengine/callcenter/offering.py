@@ -188,7 +188,9 @@ class Offering:
         failures = [_failure(offer) for offer in failed]
         for offer in failed:
             self._dispatch.missed(call.entry, offer.agent_id)
-        self._committer.commit(partial(_store_failures, call, failures, queue, is_over=not left))
+        self._committer.commit(
+            partial(_store_failures, call, failures, queue, self._clearing, is_over=not left)
+        )
         call.offers = left
         for failure in failures:
             offer = failure.offer
@@ -204,9 +206,15 @@ def _store_connect(call: Call, offer: Offer, answered: Leg, queue: Queue, tx: Tr
 
 
 def _store_failures(
-    call: Call, failures: Sequence[Failure], queue: Queue, tx: Transaction, *, is_over: bool
+    call: Call,
+    failures: Sequence[Failure],
+    queue: Queue,
+    clearing: Clearing,
+    tx: Transaction,
+    *,
+    is_over: bool,
 ) -> None:
-    store_failures(tx, call, failures, queue, is_over=is_over)
+    store_failures(tx, call, failures, queue, clearing, is_over=is_over)
 
 
 def _failure(offer: Offer) -> Failure:

@@ -80,7 +80,7 @@ class Outbound:
             raise NotAllowed(f"agent {name} calls itself")
         caller = self._legs.incoming(transaction, play=None)
         call = self._arrivals.call_of(caller, dialled=dialled, at=self._clock.now())
-        offer = Offer(new_id(), called.id, called.name, wrap_up_seconds=0.0)
+        offer = Offer(new_id(), called.id, called.name, wrap_up_seconds=0.0, is_direct=True)
         try:
             self._claim(call, offer, called, made_by)
         except CallCenterError as error:

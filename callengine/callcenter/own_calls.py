@@ -7,10 +7,13 @@ wrap-up or being offline, goes on when the call is over.
 from __future__ import annotations
 
 from callengine.callcenter import agents
-from callengine.callcenter.agent_states import AgentInput, released
+from callengine.callcenter.agent_states import AgentInput
 from callengine.db.repositories import agent_states
 from callengine.db.transaction import Transaction
 from callengine.errors import NotAllowed
+
+CAUSE = "own_call"
+"""Why an agent is busy that has called."""
 
 
 def begin(tx: Transaction, agent_id: int, *, call_id: str) -> None:
@@ -18,16 +21,17 @@ def begin(tx: Transaction, agent_id: int, *, call_id: str) -> None:
     agent = agent_states.read_for_change(tx, agent_id)
     if agent.load >= agent.max_concurrent_calls:
         raise NotAllowed(f"agent {agent.name} calls, but is at its capacity of {agent.max_concurrent_calls}")
-    agents._change(tx, agent, AgentInput.CALLED, cause="own_call", call_id=call_id, load=agent.load + 1)
+    agents.change(
+        tx,
+        agent,
+        AgentInput.CALLED,
+        cause=CAUSE,
+        call_id=call_id,
+        load=agent.load + 1,
+        pause_next_reason=agent.pause_next_reason or agent.pause_reason,
+    )
 
 
 def end(tx: Transaction, agent_id: int, *, call_id: str, cause: str) -> None:
     """The call is over, and the phone from which it was made is quiet."""
-    agent = agent_states.read_for_change(tx, agent_id)
-    happening = released(
-        load_left=agent.load - 1,
-        was_connected=False,
-        reachable=agent_states.is_reachable(tx, agent_id),
-        wrap_up_seconds=0.0,
-    )
-    agents._change(tx, agent, happening, cause=cause, call_id=call_id, load=agent.load - 1)
+    agents.release(tx, agent_id, call_id=call_id, cause=cause, was_connected=True)

@@ -36,6 +36,7 @@ def office(settings: Settings | None = None) -> Iterator[Office]:
             clock=SystemClock(),
             realm=settings.general.registrar_domain,
             node=NODE,
+            pause_reasons=settings.agents.pause_reasons,
         )
 
 
