@@ -141,5 +141,5 @@ run tests/pure
 { patched_tests | head -2; programs_tests; patched_tests | tail -n +3; } | side_by_side
 wait $wait_for_it || { cat "$installed"; exit 1; }
 tail -1 "$installed"
-scripts/run_e2e.sh --durations=12 -m "$alone"
+scripts/run_e2e.sh -m "$alone"
 tell_times
