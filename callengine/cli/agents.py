@@ -6,17 +6,19 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from callengine.callcenter.staff import NewAgent, check_max_calls, check_name
 from callengine.cli._office import office, who
 from callengine.cli._options import json_option
 from callengine.cli._tables import clock_time, table
 from callengine.config import Settings, load
 from callengine.errors import CallCenterError
 from callengine.sip.auth import ha1
+
+if TYPE_CHECKING:
+    from callengine.callcenter.staff import NewAgent
 
 COLUMNS = ["name", "password", "queues", "skills"]
 
@@ -34,6 +36,8 @@ def command() -> None:
 @json_option
 def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_json: bool) -> None:
     """Add one agent."""
+    from callengine.callcenter.staff import check_max_calls  # with the database, so not for the others
+
     settings = load()
     newcomer = _new_agent(settings, name, password, queues, {})
     _add_all(settings, [replace(newcomer, max_calls=check_max_calls(max_calls))])
@@ -199,6 +203,8 @@ def _new_agent(
     settings: Settings, name: str, password: str, queues: tuple[str, ...], skills: dict[str, int]
 ) -> NewAgent:
     """The agent, with hashes in place of the password, which never leaves this process."""
+    from callengine.callcenter.staff import NewAgent, check_name  # with the database, so not for the others
+
     check_name(name)
     if not password:
         raise CallCenterError(f"agent {name} has no password")
