@@ -17,10 +17,13 @@ class Waiting:
     def wait_for_answer(self, call: Call) -> None:
         """Stand in line; be offered to one agent after another until one answers.
 
-        Raises `HungUp` if the caller leaves, `WaitedTooLong` at the end of the queue's waiting time.
+        Raises `HungUp` if the caller leaves, `WaitedTooLong` at the end of the queue's waiting time,
+        `TakenOutOfLine` if somebody took the caller out of the line.
         """
         if call.offer is not None and call.connected_at is None:
             self._offering.take_up(call)
         while call.connected_at is None:
-            agent = self._dispatch.wait_for_agent(call.entry, call.caller.session)
+            agent, *others = self._dispatch.wait_for_agents(call.entry, call.caller.session)
+            for other in others:
+                self._dispatch.decided(other)
             self._offering.offer(call, agent)
