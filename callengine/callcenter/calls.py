@@ -63,8 +63,10 @@ class Entry:
     """When waiting in this queue ends."""
     rounds: int = 0
     """How often it has been offered; each time is one round, to one agent or several."""
-    agent_id: int | None = None
-    """Whom dispatch has chosen, while `assigned` is set."""
+    chosen: tuple[int, ...] = ()
+    """Whom dispatch has chosen (keys of agents), while `assigned` is set; empty if `taken_out` says why."""
+    taken_out: str | None = None
+    """Why somebody took the caller out of the line."""
     assigned: Event = field(default_factory=Event)
     made_by: int | None = None
     """The agent who calls, and is not offered its own call; None for a customer's."""
@@ -72,6 +74,11 @@ class Entry:
     """The agents that this call was offered to in vain since all others had their turn."""
     retry_at: float = 0.0
     """Before this time (monotonic) none of the `missed` is tried again."""
+
+    def begin_to_wait(self) -> None:
+        """Nobody is chosen for it, or not any more."""
+        self.chosen, self.taken_out = (), None
+        self.assigned.clear()
 
     def rank(self) -> tuple[int, float, str]:
         """What orders a line: higher priority first, then earlier first arrival."""

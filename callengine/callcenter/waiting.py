@@ -17,11 +17,12 @@ class Waiting:
     def wait_for_answer(self, call: Call) -> None:
         """Stand in line; be offered to agents, round after round, until one answers.
 
-        Raises `HungUp` if the caller leaves, `WaitedTooLong` at the end of the queue's waiting time.
+        Raises `HungUp` if the caller leaves, `WaitedTooLong` at the end of the queue's waiting time,
+        `TakenOutOfLine` if somebody took the caller out of the line.
         """
         while call.connected_at is None:
             if not call.offers:
-                agents = [self._dispatch.wait_for_agent(call.entry, call.caller.session)]
-                self._offering.claim(call, agents)
+                chosen = self._dispatch.wait_for_agents(call.entry, call.caller.session)
+                self._offering.claim(call, chosen)
             if call.offers:
                 self._offering.ring(call)

@@ -115,7 +115,7 @@ def _story(call: Call, in_line: set[str]) -> Story:
         is_over=call.is_over,
         is_connected=call.connected_at is not None,
         is_in_line=entry is not None and entry.id in in_line,
-        agent_id=entry.agent_id if entry and entry.assigned.is_set() and not call.offers else None,
+        agent_ids=entry.chosen if entry and entry.assigned.is_set() and not call.offers else (),
     )
 
 

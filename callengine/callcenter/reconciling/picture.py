@@ -80,7 +80,7 @@ class Story(NamedTuple):
     is_over: bool
     is_connected: bool
     is_in_line: bool
-    agent_id: int | None
+    agent_ids: tuple[int, ...]
     """Whom dispatch holds for it."""
 
 

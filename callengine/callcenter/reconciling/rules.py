@@ -70,7 +70,7 @@ def _entries(picture: Picture) -> Iterator[Disagreement]:
 
 def _stands_nowhere(story: Story) -> bool:
     has_place = story.is_in_line or story.is_connected
-    return not has_place and not story.offer_ids and story.agent_id is None
+    return not has_place and not story.offer_ids and not story.agent_ids
 
 
 def _depths(picture: Picture) -> Iterator[Disagreement]:
@@ -158,7 +158,7 @@ def _of_agent(picture: Picture, agent: AgentRow, load: int) -> Reason | None:
 
 
 def _roster(picture: Picture) -> Iterator[Disagreement]:
-    wanted = {story.agent_id for story in picture.stories.values()}
+    wanted = {agent_id for story in picture.stories.values() for agent_id in story.agent_ids}
     for agent in picture.agents.values():
         known = picture.roster.get(agent.id)
         if known is None or _is_known_otherwise(known, agent, picture.now):
