@@ -19,7 +19,7 @@ class AgentState(StrEnum):
 
 
 class CallState(StrEnum):
-    """Where a customer's call is on its way."""
+    """Where a call is on its way: `arrived` at a feature, or `queued`, then `offered`; `connected`, `ended`."""
 
     ARRIVED = "arrived"
     QUEUED = "queued"

@@ -1,8 +1,9 @@
-"""A call to a queue, told from top to bottom: read this first.
+"""A customer's call, told from top to bottom: read this first.
 
 A call arrives, is checked and stored (`arrive`); from then on it has a greenlet of its own, which tells its
 story: it waits in line with music, is offered to agents until one answers, talks, and ends. Each step of the
-story is a phase in a module of its own, and each can also be entered by a call made of its rows.
+story is a phase in a module of its own, and each can also be entered by a call made of its rows. An agent's
+call to a queue is told here too; a call to one agent has its story in `outbound`, a feature in `features`.
 """
 
 from __future__ import annotations
