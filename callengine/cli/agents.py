@@ -89,9 +89,9 @@ def pause(name: str, reason: str, after_call: bool, as_json: bool) -> None:
     """Offer an agent no calls until it is resumed."""
     with office() as administration:
         administration.agents.pause(name, reason=reason, after_call=after_call, by=who())
-    done = "will be paused after its call" if after_call else "is paused"
+    when = " as soon as it has no call" if after_call else ""
     document = {"paused": name, "reason": reason, "after_call": after_call}
-    _say(document, f"Agent {name} {done} ({reason}).", as_json)
+    _say(document, f"Agent {name} is paused ({reason}){when}.", as_json)
 
 
 @command.command
@@ -135,17 +135,18 @@ def wrap_up(name: str, end: bool, extend: float | None, code: str | None, as_jso
 
     A code alone may be given from the conversation's begin until the next one begins.
     """
-    if end == (extend is not None) and (end or code is None):
-        raise click.UsageError("say --end or --extend SECONDS, or --code CODE alone")
+    if [end or code is not None, extend is not None].count(True) != 1:
+        raise click.UsageError("say --end, --end --code CODE, --code CODE alone, or --extend SECONDS alone")
     with office() as administration:
         if extend is not None:
             administration.agents.extend_wrap_up(name, seconds=extend, by=who())
-        if end:
+        elif end:
             administration.agents.end_wrap_up(name, code=code, by=who())
         elif code is not None:
             administration.agents.set_wrap_up_code(name, code=code, by=who())
+    done = f"extended by {extend:g} s" if extend is not None else "ended" if end else f"coded {code}"
     document = {"wrap_up": name, "ended": end, "extended_by": extend, "code": code}
-    _say(document, f"The wrap-up of agent {name} is {_done(end, extend, code)}.", as_json)
+    _say(document, f"The wrap-up of agent {name} is {done}.", as_json)
 
 
 @command.command("set")
@@ -177,12 +178,6 @@ def _state(agent: dict[str, Any]) -> str:
     if agent["load"] and not agent["signed_on"]:
         notes.append("then off")
     return f"{agent['state']} ({', '.join(notes)})" if notes else str(agent["state"])
-
-
-def _done(end: bool, extend: float | None, code: str | None) -> str:
-    notes = [f"extended by {extend:g} s"] if extend is not None else []
-    notes += ["ended"] if end else []
-    return " and ".join(notes + ([f"coded {code}"] if code is not None else []))
 
 
 def _say(document: object, text: str, as_json: bool) -> None:
