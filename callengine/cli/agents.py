@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from callengine.callcenter.staff import NewAgent, check_max_calls, check_name
 from callengine.cli._office import office, who
 from callengine.cli._options import json_option
 from callengine.cli._tables import clock_time, table
 from callengine.config import Settings, load
 from callengine.errors import CallCenterError
 from callengine.sip.auth import ha1
+
+if TYPE_CHECKING:
+    from callengine.callcenter.staff import NewAgent
 
 COLUMNS = ["name", "password", "queues", "skills"]
 
@@ -35,8 +36,7 @@ def command() -> None:
 def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_json: bool) -> None:
     """Add one agent."""
     settings = load()
-    newcomer = _new_agent(settings, name, password, queues, {})
-    _add_all(settings, [replace(newcomer, max_calls=check_max_calls(max_calls))])
+    _add_all(settings, [_new_agent(settings, name, password, queues, {}, max_calls)])
     address = f"sip:{name}@{settings.general.domain}"
     _say({"added": [name]}, f"Agent {name} was added; its phone registers as {address}.", as_json)
 
@@ -191,15 +191,23 @@ def _add_all(settings: Settings, agents: list[NewAgent]) -> None:
 
 
 def _new_agent(
-    settings: Settings, name: str, password: str, queues: tuple[str, ...], skills: dict[str, int]
+    settings: Settings,
+    name: str,
+    password: str,
+    queues: tuple[str, ...],
+    skills: dict[str, int],
+    max_calls: int = 1,
 ) -> NewAgent:
     """The agent, with hashes in place of the password, which never leaves this process."""
-    check_name(name)
+    from callengine.callcenter import staff  # with the database, so not for the others
+
+    staff.check_name(name)
+    staff.check_max_calls(max_calls)
     if not password:
         raise CallCenterError(f"agent {name} has no password")
     realm = settings.general.registrar_domain
     secrets = {each: ha1(name, realm, password, each) for each in ("MD5", "SHA-256")}
-    return NewAgent(name, secrets, realm, queues, skills)
+    return staff.NewAgent(name, secrets, realm, queues, skills, max_calls)
 
 
 def _read(file: TextIO, settings: Settings) -> Iterator[NewAgent]:
