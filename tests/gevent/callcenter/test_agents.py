@@ -219,7 +219,7 @@ def test_without_a_phone_nobody_signs_on(shift: Shift) -> None:
 @pytest.mark.parametrize("result", MISSED_OFFERS)
 def test_after_a_missed_offer_there_is_its_delay(shift: Shift, result: str) -> None:
     shift.sign_on()
-    shift.miss(result, **rules(**{result: 20.0}))
+    shift.miss(result, missed_rules=MissedRules(delays={result: 20.0}))
     assert shift.row.state == "available"
     assert (shift.row.missed_in_row, shift.row.delayed_after) == (1, result)
     assert shift.told.payload["delayed_until"] == shift.row.delayed_until == shift.clock.now() + 20
