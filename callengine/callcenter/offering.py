@@ -223,12 +223,19 @@ def _failure(offer: Offer) -> Failure:
 
 
 def _result(offer: Offer) -> tuple[OfferState, int | None]:
-    """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest)."""
+    """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest class).
+
+    Within a class what a phone says that is there comes before what stands for one that is not.
+    """
     statuses = [leg.outgoing.refused[0] for leg in offer.legs if leg.outgoing.refused is not None]
     statuses += [_NOT_ACCEPTABLE] * len(offer.unusable)
     if len(statuses) < len(offer.legs):
         return OfferState.NO_ANSWER, None
-    status = min(statuses, key=lambda code: (code < 600, code))
+    status = min(statuses, key=_rank)
     if status in _BUSY:
         return OfferState.BUSY, status
     return (OfferState.UNREACHABLE if status in _UNREACHABLE else OfferState.REJECTED), status
+
+
+def _rank(code: int) -> tuple[bool, int, bool, int]:
+    return (code < 600, code // 100, code in _UNREACHABLE, code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -39,8 +38,7 @@ def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_js
     from callengine.callcenter.staff import check_max_calls  # with the database, so not for the others
 
     settings = load()
-    newcomer = _new_agent(settings, name, password, queues, {})
-    _add_all(settings, [replace(newcomer, max_calls=check_max_calls(max_calls))])
+    _add_all(settings, [_new_agent(settings, name, password, queues, {}, max_calls)])
     address = f"sip:{name}@{settings.general.domain}"
     _say({"added": [name]}, f"Agent {name} was added; its phone registers as {address}.", as_json)
 
@@ -93,9 +91,9 @@ def pause(name: str, reason: str, after_call: bool, as_json: bool) -> None:
     """Offer an agent no calls until it is resumed."""
     with office() as administration:
         administration.agents.pause(name, reason=reason, after_call=after_call, by=who())
-    done = "will be paused after its call" if after_call else "is paused"
+    when = " as soon as it has no call" if after_call else ""
     document = {"paused": name, "reason": reason, "after_call": after_call}
-    _say(document, f"Agent {name} {done} ({reason}).", as_json)
+    _say(document, f"Agent {name} is paused ({reason}){when}.", as_json)
 
 
 @command.command
@@ -139,17 +137,18 @@ def wrap_up(name: str, end: bool, extend: float | None, code: str | None, as_jso
 
     A code alone may be given from the conversation's begin until the next one begins.
     """
-    if end == (extend is not None) and (end or code is None):
-        raise click.UsageError("say --end or --extend SECONDS, or --code CODE alone")
+    if [end or code is not None, extend is not None].count(True) != 1:
+        raise click.UsageError("say --end, --end --code CODE, --code CODE alone, or --extend SECONDS alone")
     with office() as administration:
         if extend is not None:
             administration.agents.extend_wrap_up(name, seconds=extend, by=who())
-        if end:
+        elif end:
             administration.agents.end_wrap_up(name, code=code, by=who())
         elif code is not None:
             administration.agents.set_wrap_up_code(name, code=code, by=who())
+    done = f"extended by {extend:g} s" if extend is not None else "ended" if end else f"coded {code}"
     document = {"wrap_up": name, "ended": end, "extended_by": extend, "code": code}
-    _say(document, f"The wrap-up of agent {name} is {_done(end, extend, code)}.", as_json)
+    _say(document, f"The wrap-up of agent {name} is {done}.", as_json)
 
 
 @command.command("set")
@@ -183,12 +182,6 @@ def _state(agent: dict[str, Any]) -> str:
     return f"{agent['state']} ({', '.join(notes)})" if notes else str(agent["state"])
 
 
-def _done(end: bool, extend: float | None, code: str | None) -> str:
-    notes = [f"extended by {extend:g} s"] if extend is not None else []
-    notes += ["ended"] if end else []
-    return " and ".join(notes + ([f"coded {code}"] if code is not None else []))
-
-
 def _say(document: object, text: str, as_json: bool) -> None:
     click.echo(json.dumps(document) if as_json else text)
 
@@ -200,17 +193,23 @@ def _add_all(settings: Settings, agents: list[NewAgent]) -> None:
 
 
 def _new_agent(
-    settings: Settings, name: str, password: str, queues: tuple[str, ...], skills: dict[str, int]
+    settings: Settings,
+    name: str,
+    password: str,
+    queues: tuple[str, ...],
+    skills: dict[str, int],
+    max_calls: int = 1,
 ) -> NewAgent:
     """The agent, with hashes in place of the password, which never leaves this process."""
-    from callengine.callcenter.staff import NewAgent, check_name  # with the database, so not for the others
+    from callengine.callcenter import staff  # with the database, so not for the others
 
-    check_name(name)
+    staff.check_name(name)
+    staff.check_max_calls(max_calls)
     if not password:
         raise CallCenterError(f"agent {name} has no password")
     realm = settings.general.registrar_domain
     secrets = {each: ha1(name, realm, password, each) for each in ("MD5", "SHA-256")}
-    return NewAgent(name, secrets, realm, queues, skills)
+    return staff.NewAgent(name, secrets, realm, queues, skills, max_calls)
 
 
 def _read(file: TextIO, settings: Settings) -> Iterator[NewAgent]:
