@@ -34,6 +34,13 @@ class Leg:
     """What the phone agreed to; None until it has answered."""
     binding_id: int | None = None
     """The registration that an agent's leg leads to."""
+    status: int = 200
+    """What a caller's phone is told: 180 (it rings), 183 (early media) or 200, as the leg's row has it."""
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether its INVITE was answered, and media agreed: only then may it be asked for anything."""
+        return self.agreement is not None and self.status == 200
 
     @property
     def incoming(self) -> IncomingSession:
@@ -99,6 +106,11 @@ class Call:
     """Why somebody other than its phones has it ended; the cause in its record."""
     is_over: bool = False
     """Its record is complete; what is left of it is being cleared."""
+
+    @property
+    def hears_music(self) -> bool:
+        """Whether its caller waits, and hears us while it does: not if its phone rings."""
+        return self.connected_at is None and self.caller.status > 180
 
     @property
     def phones(self) -> list[Leg]:

@@ -26,6 +26,7 @@ from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, DatabaseError, MediaError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
+from callengine.sip.incoming_session import IncomingSession
 from callengine.vocabulary import COMPLETED_ELSEWHERE, Disposition, EntryState, OfferState, Party
 
 TOLD_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
@@ -43,7 +44,9 @@ class Outcome:
     cause: str
     hung_up_by: Party
     reason: str | None = None
-    """The Reason header (RFC 3326) of the BYE that tells the caller."""
+    """The Reason header (RFC 3326) of the BYE or refusal that tells the caller."""
+    status: int = 480
+    """What a caller who was not answered is refused with."""
 
 
 _ENTRY_STATES = {
@@ -93,6 +96,8 @@ class Clearing:
         except DatabaseError as error:
             logger.error("the record of this call could not be completed: {}", error)
         call.is_over = True
+        if isinstance(call.caller.session, IncomingSession):
+            call.caller.session.refuse_with = outcome.status
         both_up = call.connected_at is not None
         if both_up:
             gevent.sleep(self._bye_race_delay_seconds)
