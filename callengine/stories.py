@@ -7,6 +7,7 @@ from functools import partial
 from secrets import token_bytes
 
 from callengine.callcenter.addresses import Addresses
+from callengine.callcenter.answering import Answering
 from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.bridge import Bridge
 from callengine.callcenter.callers import Callers
@@ -35,7 +36,7 @@ from callengine.media.steady import SteadyMedia
 from callengine.people import People
 from callengine.sip.auth import NonceBook
 from callengine.sip.authenticator import AS_PROXY, Authenticator
-from callengine.vocabulary import OfferState
+from callengine.vocabulary import OfferState, RoutingMode
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def make_stories(base: Foundation, people: People) -> Stories:
         committer=base.committer,
         find_way=people.presence.flow_of,
     )
+    answering = Answering(base.media)
     clearing = _make_clearing(base, people)
-    inbound = _make_inbound(base, people, legs, clearing)
+    inbound = _make_inbound(base, people, legs, answering, clearing)
     debts = Debts(
         engine=base.engine,
         committer=base.committer,
@@ -70,7 +72,7 @@ def make_stories(base: Foundation, people: People) -> Stories:
         queues=people.queues,
         clearing=clearing,
     )
-    recovery = _make_recovery(base, people, legs, clearing, debts, inbound)
+    recovery = _make_recovery(base, people, legs, answering, clearing, debts, inbound)
     reconciler = _make_reconciler(base, people, clearing, debts)
     return Stories(inbound, clearing, recovery, reconciler, _make_heartbeat(base, people, addresses))
 
@@ -124,7 +126,13 @@ def _make_clearing(base: Foundation, people: People) -> Clearing:
 
 
 def _make_recovery(
-    base: Foundation, people: People, legs: Legs, clearing: Clearing, debts: Debts, inbound: Inbound
+    base: Foundation,
+    people: People,
+    legs: Legs,
+    answering: Answering,
+    clearing: Clearing,
+    debts: Debts,
+    inbound: Inbound,
 ) -> Recovery:
     """What takes up calls after a death: of the service, or of the media process."""
     refreshing = Refreshing(legs=legs, media=base.media)
@@ -143,6 +151,7 @@ def _make_recovery(
         debts=debts,
         clearing=clearing,
         take_up_leg=legs.take_up,
+        play=answering.play,
         go_on=inbound.go_on,
         look_after=refreshing.watch,
     )
@@ -217,10 +226,13 @@ def _make_callers(base: Foundation, people: People) -> Callers:
     )
 
 
-def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Clearing) -> Inbound:
+def _make_inbound(
+    base: Foundation, people: People, legs: Legs, answering: Answering, clearing: Clearing
+) -> Inbound:
     offering = Offering(
         queues=people.queues,
         legs=legs,
+        answering=answering,
         owner=base.owner,
         presence=people.presence,
         dispatch=people.dispatch,
@@ -228,6 +240,7 @@ def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Cleari
         committer=base.committer,
         clock=base.clock,
     )
+    is_direct = base.settings.routing.mode == RoutingMode.DIRECT_WHEN_AVAILABLE
     seconds = base.settings.general.max_call_duration_minutes * 60
     talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
     arrivals = Arrivals(owner=base.owner, tenant_id=DEFAULT_TENANT_ID)
@@ -257,7 +270,8 @@ def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Cleari
         queues=people.queues,
         live=people.live,
         legs=legs,
-        waiting=Waiting(people.dispatch, offering),
+        answering=answering,
+        waiting=Waiting(people.dispatch, offering, may_ring_at_once=is_direct),
         talking=talking,
         clearing=clearing,
         committer=base.committer,

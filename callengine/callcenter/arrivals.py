@@ -6,13 +6,14 @@ from typing import Any
 
 from callengine.callcenter import own_calls
 from callengine.callcenter.addresses import caller_of
+from callengine.callcenter.answering import columns_of
 from callengine.callcenter.calls import Call, Entry, Leg, new_id
 from callengine.callcenter.leg_rows import Owner, row_of
 from callengine.callcenter.roster import Agent
 from callengine.db.repositories import calls
 from callengine.db.transaction import Transaction
 from callengine.events.types import EventType
-from callengine.vocabulary import CallKind, CallState, LegDirection, LegState
+from callengine.vocabulary import CallKind, CallState, LegDirection
 
 
 class Arrivals:
@@ -62,8 +63,8 @@ class Arrivals:
         own_calls.begin(tx, agent.id, call_id=call.id)
         call.caller.made_by = agent.id
 
-    def caller_row(self, call: Call, *, state: LegState, status: int, now: float) -> dict[str, Any]:
-        """The caller's leg as it is once the answer `status` that is stored with it has gone out."""
+    def caller_row(self, call: Call, *, now: float) -> dict[str, Any]:
+        """The caller's leg as it is once the answer that is stored with it has gone out."""
         return row_of(
             call.caller,
             call.caller.incoming.facts,
@@ -71,8 +72,6 @@ class Arrivals:
             call_id=call.id,
             offer_id=None,
             direction=LegDirection.INCOMING,
-            state=state,
-            last_status=status,
             created_at=now,
-            answered_at=now if state is LegState.CONNECTED else None,
+            **columns_of(call.caller.status, now),
         )

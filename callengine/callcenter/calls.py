@@ -36,6 +36,13 @@ class Leg:
     """The registration that an agent's leg leads to."""
     made_by: int | None = None
     """The agent who calls from it, and is busy until this phone is quiet; None for a customer's."""
+    status: int = 200
+    """What a caller's phone is told: 180 (it rings), 183 (early media) or 200, as the leg's row has it."""
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether its INVITE was answered, and media agreed: only then may it be asked for anything."""
+        return self.agreement is not None and self.status == 200
 
     @property
     def incoming(self) -> IncomingSession:
@@ -114,6 +121,11 @@ class Call:
     @entry.setter
     def entry(self, entry: Entry) -> None:
         self.place = entry
+
+    @property
+    def hears_music(self) -> bool:
+        """Whether its caller waits, and hears us while it does: not if its phone rings."""
+        return self.place is not None and self.connected_at is None and self.caller.status > 180
 
     @property
     def phones(self) -> list[Leg]:

@@ -45,9 +45,9 @@ class Outcome:
     cause: str
     hung_up_by: Party
     reason: str | None = None
-    """The Reason header (RFC 3326) of the BYE that tells the caller."""
+    """The Reason header (RFC 3326) of the BYE or refusal that tells the caller."""
     status: int = 480
-    """The SIP status that tells a caller whose call was not answered yet."""
+    """What a caller who was not answered is refused with."""
     offer_result: OfferState = OfferState.WITHDRAWN
     """What an offer comes to that rings still."""
     offer_status: int | None = None
@@ -104,12 +104,12 @@ class Clearing:
         except DatabaseError as error:
             logger.error("the record of this call could not be completed: {}", error)
         call.is_over = True
+        if isinstance(call.caller.session, IncomingSession):
+            call.caller.session.refuse_with = outcome.status
         both_up = call.connected_at is not None
         if both_up:
             gevent.sleep(self._bye_race_delay_seconds)
         cause = outcome.cause if both_up else OfferState.WITHDRAWN
-        if not both_up:
-            _refuse_if_unanswered(call.caller, outcome.status)
         self._clear_both_sides(call, cause, outcome.reason)
         self._live.remove(call)
 
@@ -263,7 +263,7 @@ class Clearing:
             wait_seconds=waited,
             talk_seconds=talk_seconds,
             depth=depth,
-            withdrawn=[] if talk_seconds is not None else [offer.agent_name for offer in call.offers],
+            withdrawn=_withdrawn(call, outcome),
         )
 
 
@@ -300,8 +300,7 @@ def end_ringing(tx: Transaction, ringing: Iterable[Offer], result: OfferState, s
         offers.fail(tx, offer.id, result, sip_status=status, ring_seconds=ring_seconds)
 
 
-def _refuse_if_unanswered(caller: Leg, status: int) -> None:
-    """Who was not answered yet gets a final answer, where others get BYE."""
-    session = caller.session
-    if isinstance(session, IncomingSession) and not session.is_answered:
-        session.reject(status)
+def _withdrawn(call: Call, outcome: Outcome) -> list[str]:
+    """The agents whose phones ring no more through no doing of theirs."""
+    is_withdrawn = call.connected_at is None and outcome.offer_result is OfferState.WITHDRAWN
+    return [offer.agent_name for offer in call.offers] if is_withdrawn else []

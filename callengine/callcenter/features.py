@@ -12,6 +12,7 @@ from gevent.event import Event
 from loguru import logger
 
 from callengine.callcenter import staff
+from callengine.callcenter.answering import tell
 from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.calls import Call
 from callengine.callcenter.clearing import Outcome
@@ -26,7 +27,7 @@ from callengine.errors import CallCenterError, DatabaseError, NotAllowed
 from callengine.media.engine import DONE, REFUSED, MediaEngine
 from callengine.media.tones import SIGNAL_SECONDS
 from callengine.sip.server_transaction import ServerTransaction
-from callengine.vocabulary import CallState, Disposition, LegState, Party
+from callengine.vocabulary import CallState, Disposition, Party
 
 CAUSE = "feature"
 """The cause in the record of such a call, and in the event of what it changed."""
@@ -82,7 +83,7 @@ class Features:
         A call made of its rows has it done once more, which changes nothing if it was done.
         """
         is_done = self._do(call)
-        self._legs.answer(call.caller)
+        tell(call.caller)
         session = call.caller.session
         session.wait(session.confirmed)
         self._media.play(call.caller.id, DONE if is_done else REFUSED, loop=False)
@@ -93,7 +94,7 @@ class Features:
     def _store(self, call: Call, made_by: Agent, tx: Transaction) -> None:
         self._arrivals.store(tx, call, state=CallState.ARRIVED, made_by=made_by, answered_at=tx.now)
         self._arrivals.hold(tx, call, made_by)
-        row = self._arrivals.caller_row(call, state=LegState.CONNECTED, status=200, now=tx.now)
+        row = self._arrivals.caller_row(call, now=tx.now)
         legs.insert_legs(tx, [row])
 
     def _do(self, call: Call) -> bool:

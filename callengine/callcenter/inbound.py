@@ -16,6 +16,7 @@ from gevent.pool import Group
 from loguru import logger
 
 from callengine import greenlets
+from callengine.callcenter.answering import RINGING, Answering, columns_of, status_of, tell
 from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.bridge import parting_of
 from callengine.callcenter.callers import Callers
@@ -47,12 +48,13 @@ from callengine.errors import (
 )
 from callengine.events.types import EventType
 from callengine.log import call_context
+from callengine.media.engine import MUSIC
 from callengine.sip.authenticator import AuthenticationRefused
 from callengine.sip.message import Request
 from callengine.sip.stateless import Refusal
 from callengine.sip.transactions import ServerTransaction
 from callengine.sip.uri import Uri
-from callengine.vocabulary import CallState, Disposition, EntryState, LegState, Party
+from callengine.vocabulary import CallState, Disposition, EntryState, Party
 
 QUEUE_TIMEOUT = 'SIP;cause=480;text="No agent answered in time"'
 """What a caller's phone is told when its time in the queue is over (RFC 3326)."""
@@ -73,6 +75,7 @@ class Inbound:
         queues: Queues,
         live: Calls,
         legs: Legs,
+        answering: Answering,
         waiting: Waiting,
         talking: Talking,
         clearing: Clearing,
@@ -89,6 +92,7 @@ class Inbound:
         self._queues = queues
         self._live = live
         self._legs = legs
+        self._answering = answering
         self._waiting = waiting
         self._talking = talking
         self._clearing = clearing
@@ -189,7 +193,7 @@ class Inbound:
 
     def _wait_and_talk(self, call: Call) -> Outcome:
         """The story itself: answer, wait in line, talk, part."""
-        self._legs.answer(call.caller)
+        tell(call.caller)
         self._waiting.wait_for_answer(call)
         parting = self._talking.talk(call)
         return Outcome(Disposition.ANSWERED, parting.cause, parting.by)
@@ -226,7 +230,10 @@ class Inbound:
     ) -> Call:
         if sum(len(each.line) for each in self._queues) >= self._max_queue_depth:
             raise QueueFull(f"{self._max_queue_depth} callers are waiting (routing.max_queue_depth)")
-        caller = self._legs.incoming(transaction)
+        status = status_of(queue.rules.answer)
+        waits_with_music = status > RINGING and not self._waiting.may_ring_at_once
+        caller = self._legs.incoming(transaction, play=MUSIC if waits_with_music else None)
+        caller.status = status
         try:
             call = self._store(caller, dialled, queue, made_by)
         except CallCenterError:
@@ -239,7 +246,11 @@ class Inbound:
         entry = Entry(new_id(), queue.id, 0, now, now, now + queue.rules.max_wait_time_seconds)
         entry.made_by = made_by.id if made_by else None
         call = self._arrivals.call_of(caller, dialled=dialled, at=now, place=entry)
-        self._committer.commit(partial(self._store_arrival, call, queue, made_by))
+        arrival = partial(self._store_arrival, call, queue, made_by)
+        if not self._waiting.ring_at_once(call, arrival):
+            self._committer.commit(arrival)
+            if self._waiting.may_ring_at_once and call.hears_music:
+                self._answering.play(call)
         return call
 
     def _store_arrival(self, call: Call, queue: Queue, made_by: Agent | None, tx: Transaction) -> None:
@@ -250,11 +261,11 @@ class Inbound:
             made_by=made_by,
             queue_id=queue.id,
             queued_at=call.arrived_at,
-            answered_at=tx.now,
+            answered_at=columns_of(call.caller.status, tx.now)["answered_at"],
         )
         if made_by is not None:
             self._arrivals.hold(tx, call, made_by)
-        caller = self._arrivals.caller_row(call, state=LegState.CONNECTED, status=200, now=tx.now)
+        caller = self._arrivals.caller_row(call, now=tx.now)
         legs.insert_legs(tx, [caller])
         depth = entries.join(tx, _entry_row(call, self._arrivals.owner), queue_name=queue.name)
         tx.add_event(EventType.CALL_QUEUED, call_id=call.id, queue=queue.name, depth=depth, priority=0)

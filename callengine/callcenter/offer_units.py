@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callengine.callcenter import agents, leg_rows
+from callengine.callcenter.answering import ANSWERED, due, store_told
 from callengine.callcenter.calls import Call, Leg, Offer
 from callengine.callcenter.clearing import Clearing, withdraw
 from callengine.callcenter.leg_rows import Owner
@@ -121,7 +122,7 @@ def store_connect(tx: Transaction, call: Call, offer: Offer, answered: Leg, queu
     calls.connect(tx, call.id, agent_id=offer.agent_id, wait_seconds=wait_seconds, ring_seconds=ring_seconds)
     agents.connect(tx, offer.agent_id, call_id=call.id)
     legs.connect(tx, answered.id, leg_rows.answered(answered, answered.outgoing.facts, call.caller))
-    legs.change(tx, call.caller.id, {"peer_leg_id": answered.id})
+    _store_caller_connected(tx, call.caller, answered)
     for leg in offer.legs:
         if leg is not answered:
             legs.ending(tx, leg.id, COMPLETED_ELSEWHERE)
@@ -141,6 +142,14 @@ def store_connect(tx: Transaction, call: Call, offer: Offer, answered: Leg, queu
     )
 
 
+def _store_caller_connected(tx: Transaction, caller: Leg, answered: Leg) -> None:
+    """A caller who was not answered until now is answered with the agent."""
+    if caller.status == ANSWERED:
+        legs.change(tx, caller.id, {"peer_leg_id": answered.id})
+    else:
+        legs.connect(tx, caller.id, {"peer_leg_id": answered.id, "last_status": ANSWERED})
+
+
 def store_failures(
     tx: Transaction,
     call: Call,
@@ -150,10 +159,16 @@ def store_failures(
     *,
     is_over: bool,
 ) -> None:
-    """Offers came to nothing; if they were the last of their round (`is_over`) the caller is back in line."""
+    """Offers came to nothing; if they were the last of their round (`is_over`) the caller is back in line.
+
+    A caller whose phone has only rung until then is told what the queue has for those who wait.
+    """
     if is_over:
         entries.return_to_line(tx, call.entry.id)
         calls.change_state(tx, call.id, CallState.OFFERED, CallState.QUEUED)
+        status = due(call.caller, queue.rules.answer)
+        if status is not None:
+            store_told(tx, call, status)
     for failure in failures:
         _store_failure(tx, call, failure, queue, still_ringing=len(call.offers) - len(failures))
         if failure.is_quiet:

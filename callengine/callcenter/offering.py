@@ -1,14 +1,15 @@
-"""Offering: a round of offers rings the phones of one agent or several; the first that answers has the call."""
+"""Offering: a round of offers rings the phones of one agent or several; who answers first has the call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import attrgetter
 
 from loguru import logger
 
 from callengine import greenlets
+from callengine.callcenter.answering import ANSWERED, Answering, due
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
 from callengine.callcenter.clearing import TOLD_ELSEWHERE, Clearing
 from callengine.callcenter.dispatch import Dispatch
@@ -23,6 +24,9 @@ from callengine.db.committer import Committer
 from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, HungUp, ProtocolError
 from callengine.vocabulary import OfferState
+
+Unit = Callable[[Transaction], None]
+"""What is stored in the transaction that it is given."""
 
 _LISTEN_SECONDS = 5.0
 """How long an offer that is taken up goes on at least: time for a phone to repeat its answer."""
@@ -40,6 +44,7 @@ class Offering:
         *,
         queues: Queues,
         legs: Legs,
+        answering: Answering,
         owner: Owner,
         presence: Presence,
         dispatch: Dispatch,
@@ -49,6 +54,7 @@ class Offering:
     ) -> None:
         self._queues = queues
         self._legs = legs
+        self._answering = answering
         self._owner = owner
         self._presence = presence
         self._dispatch = dispatch
@@ -56,17 +62,19 @@ class Offering:
         self._committer = committer
         self._clock = clock
 
-    def claim(self, call: Call, chosen: Sequence[Agent]) -> None:
+    def claim(self, call: Call, chosen: Sequence[Agent], arrival: Unit | None = None) -> None:
         """Claim the agents, which dispatch holds for this call; those that could be are in `call.offers`.
 
-        Without any the caller stays in line.
+        Without any the caller stays in line. `arrival` stores the call first, in the same transaction, or not
+        at all.
         """
         queue = self._queues.by_id(call.entry.queue_id)
         wrap_up_seconds = queue.rules.wrap_up_seconds
         in_order = sorted(chosen, key=attrgetter("id"))
         wanted = [Offer(new_id(), agent.id, agent.name, wrap_up_seconds) for agent in in_order]
         try:
-            claimed = self._claim(call, [offer for offer in wanted if self._make_legs(call, offer)], queue)
+            ready = [offer for offer in wanted if self._make_legs(call, offer)]
+            claimed = self._claim(call, ready, queue, arrival)
             self._give_up(call, [offer for offer in wanted if offer not in claimed])
         finally:
             for agent in chosen:
@@ -82,11 +90,13 @@ class Offering:
             return False
         return bool(offer.legs)
 
-    def _claim(self, call: Call, ready: Sequence[Offer], queue: Queue) -> Sequence[Offer]:
+    def _claim(
+        self, call: Call, ready: Sequence[Offer], queue: Queue, arrival: Unit | None
+    ) -> Sequence[Offer]:
         if not ready:
             return ()
         try:
-            now, claimed = self._committer.commit(partial(self._store_claim, call, ready, queue))
+            now, claimed = self._committer.commit(partial(self._store_claim, call, ready, queue, arrival))
         except CallCenterError as error:
             logger.info("the call could not be offered: {}", error)
             return ()
@@ -98,8 +108,10 @@ class Offering:
         return claimed
 
     def _store_claim(
-        self, call: Call, ready: Sequence[Offer], queue: Queue, tx: Transaction
+        self, call: Call, ready: Sequence[Offer], queue: Queue, arrival: Unit | None, tx: Transaction
     ) -> tuple[float, list[Offer]]:
+        if arrival is not None:
+            arrival(tx)
         return tx.now, store_claim(tx, call, ready, queue, self._owner)
 
     def _give_up(self, call: Call, left_out: Sequence[Offer]) -> None:
@@ -168,7 +180,7 @@ class Offering:
         """The first to answer has the call; all others are told that it was completed elsewhere."""
         now = self._committer.commit(partial(_store_connect, call, offer, answered, queue))
         answered.outgoing.acknowledge()
-        offer.answered = answered
+        offer.answered, call.caller.status = answered, ANSWERED
         withdrawn = [each for each in call.offers if each is not offer]
         call.offers, call.connected_at = [offer], now
         spare = [leg for leg in offer.legs if leg is not answered]
@@ -185,6 +197,7 @@ class Offering:
         An agent is free when its phones are quiet.
         """
         left = [offer for offer in call.offers if offer not in failed]
+        told = None if left else due(call.caller, queue.rules.answer)
         failures = [_failure(offer) for offer in failed]
         for offer in failed:
             self._dispatch.missed(call.entry, offer.agent_id)
@@ -198,6 +211,8 @@ class Offering:
                 self._legs.discard(offer.legs)
             else:
                 self._clearing.clear_in_background(call.id, offer.legs, offer=offer, cause=failure.result)
+        if told is not None:
+            self._answering.wait_on(call, told)
 
 
 def _store_connect(call: Call, offer: Offer, answered: Leg, queue: Queue, tx: Transaction) -> float:

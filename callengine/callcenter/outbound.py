@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from callengine.callcenter import agents, leg_rows, own_calls
+from callengine.callcenter.answering import ANSWERED, RINGING, tell
 from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
 from callengine.callcenter.clearing import TOLD_ELSEWHERE, Clearing, Outcome
@@ -79,6 +80,7 @@ class Outbound:
         if called is made_by:
             raise NotAllowed(f"agent {name} calls itself")
         caller = self._legs.incoming(transaction, play=None)
+        caller.status = RINGING
         call = self._arrivals.call_of(caller, dialled=dialled, at=self._clock.now())
         offer = Offer(new_id(), called.id, called.name, wrap_up_seconds=0.0, is_direct=True)
         try:
@@ -98,7 +100,6 @@ class Outbound:
         """
         if call.connected_at is None and (refusal := self._ring(call)):
             return refusal
-        self._legs.answer(call.caller)
         parting = self._talking.talk(call)
         return Outcome(Disposition.ANSWERED, parting.cause, parting.by)
 
@@ -130,9 +131,7 @@ class Outbound:
         for agent_id in sorted(holds):
             holds[agent_id](tx, agent_id, call_id=call.id)
         offer.offered_at, offer.deadline_at = tx.now, tx.now + self._ring_seconds
-        legs.insert_legs(
-            tx, [self._arrivals.caller_row(call, state=LegState.INVITING, status=180, now=tx.now)]
-        )
+        legs.insert_legs(tx, [self._arrivals.caller_row(call, now=tx.now)])
         offers.insert_offer(
             tx,
             {
@@ -183,7 +182,7 @@ class Outbound:
     def _ring(self, call: Call) -> Outcome | None:
         """Until a phone has answered (None); else how the call ends."""
         (offer,) = call.offers
-        self._legs.ring(call.caller)
+        tell(call.caller)
         for leg in offer.legs:
             if not leg.outgoing.is_sent:
                 leg.outgoing.send()
@@ -199,7 +198,7 @@ class Outbound:
         others = [leg for leg in offer.legs if leg is not answered]
         now = self._committer.commit(partial(self._store_connect, call, offer, answered))
         answered.outgoing.acknowledge()
-        offer.answered = answered
+        offer.answered, call.caller.status = answered, ANSWERED
         call.connected_at = now
         if others:
             self._clearing.clear_in_background(call.id, others, reason=TOLD_ELSEWHERE)
@@ -209,7 +208,6 @@ class Outbound:
         rang = max(0.0, tx.now - offer.offered_at)
         offers.connect(tx, offer.id, ring_seconds=rang)
         calls.connect(tx, call.id, agent_id=offer.agent_id, wait_seconds=waited, ring_seconds=rang)
-        calls.answered(tx, call.id)
         agents.connect(tx, offer.agent_id, call_id=call.id)
         legs.connect(tx, answered.id, leg_rows.answered(answered, answered.outgoing.facts, call.caller))
         legs.connect(tx, call.caller.id, {"peer_leg_id": answered.id, "last_status": 200})

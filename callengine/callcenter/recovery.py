@@ -30,7 +30,7 @@ from callengine.db.repositories import calls, entries, legs, nodes, offers
 from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, MediaError, NotFound
 from callengine.events.types import EventType
-from callengine.media.engine import MUSIC, MediaEngine
+from callengine.media.engine import MUSIC, LegStatistics, MediaEngine
 from callengine.vocabulary import MISSED_OFFERS, Disposition, LegRole, OfferState, Party
 
 Row = Mapping[str, Any]
@@ -69,10 +69,12 @@ class Recovery:
         debts: Debts,
         clearing: Clearing,
         take_up_leg: Callable[[Leg], None],
+        play: Callable[[Call], None],
         go_on: Callable[[Call], None],
         look_after: LookAfter,
     ) -> None:
-        """`take_up_leg` lets a phone change its session; `go_on` gives a call the rest of its story.
+        """`take_up_leg` lets a phone change its session; `play` begins a caller's music; `go_on` gives a call
+        the rest of its story.
 
         `look_after` is told each leg whose phone has answered, since that may not have waited for us.
         """
@@ -83,6 +85,7 @@ class Recovery:
         self._debts = debts
         self._clearing = clearing
         self._take_up_leg = take_up_leg
+        self._play = play
         self._go_on = go_on
         self._look_after = look_after
         self._leftovers = Leftovers()
@@ -125,10 +128,12 @@ class Recovery:
         for call in leftovers.calls:
             missing = [leg for leg in call.legs if leg.id not in open_legs]
             if self._open_again(call, missing):
+                if call.hears_music and _is_silent(open_legs.get(call.caller.id)):
+                    self._play(call)
                 self._go_on(call)
                 count += 1
                 for leg in call.legs:
-                    if leg.agreement is not None:
+                    if leg.has_agreed:
                         self._look_after(call, leg, is_reopened=leg in missing)
             else:
                 self._clearing.end_in_background(call, _WITHOUT_MEDIA)
@@ -146,21 +151,20 @@ class Recovery:
         """Open these media legs on the ports that their phones know; False if one cannot be had."""
         try:
             for leg in missing:
-                is_waiting = leg is call.caller and call.place is not None and call.connected_at is None
                 remote = remote_media(leg.agreement) if leg.agreement else None
-                play = MUSIC if is_waiting else None
+                play = MUSIC if leg is call.caller and call.hears_music else None
                 self._media.open(leg.id, remote=remote, play=play, port=leg.media_port)
         except CallCenterError as error:
             logger.warning("the call {} cannot go on: {}", call.id, error)
             return False
         return True
 
-    def _open_media_legs(self) -> set[str]:
+    def _open_media_legs(self) -> dict[str, LegStatistics]:
         try:
-            return {leg.leg_id for leg in self._media.list()}
+            return {leg.leg_id: leg for leg in self._media.list()}
         except MediaError as error:
             logger.error("the media process cannot say which legs it has: {}", error)
-            return set()
+            return {}
 
     def _store_new_owner(self, live: int, up: int, silent_since: float | None, tx: Transaction) -> None:
         nodes.take_over(tx, **self._owner)
@@ -202,12 +206,12 @@ class Recovery:
         own = [taken[each["id"]] for each in phones if each["offer_id"] == row["id"]]
         return self._debts.offer_of(row, own, call["queue_id"])
 
-    def _close_strange_media(self, leftovers: Leftovers, open_legs: set[str]) -> None:
+    def _close_strange_media(self, leftovers: Leftovers, open_legs: Iterable[str]) -> None:
         """Close the media legs that no leg of ours is the owner of: of a call that was never stored."""
         ours = {leg.id for call in leftovers.calls for leg in call.legs}
         ours |= {leg.id for owed in leftovers.owed for leg in owed.legs}
         try:
-            self._media.close(*(open_legs - ours))
+            self._media.close(*(set(open_legs) - ours))
         except MediaError as error:
             logger.warning("media legs that nobody owns could not be closed: {}", error)
 
@@ -215,6 +219,11 @@ class Recovery:
 def _store_adoption(other: str, node: str, tx: Transaction) -> None:
     nodes.rename(tx, other, node)
     tx.add_event(EventType.STATE_REPAIRED, reason=Reason.ROWS_OF_ANOTHER_NODE, key=other)
+
+
+def _is_silent(leg: LegStatistics | None) -> bool:
+    """Whether a media leg has been open all the time and plays nothing: its music was still to begin."""
+    return leg is not None and leg.playing is None and leg.joined_to is None
 
 
 def _goes_on(offer: Row, call: Row) -> bool:

@@ -58,7 +58,7 @@ class Rejoining:
         for call in self._live.going_on():
             self._end_what_is_lost(call, lost)
             for leg in call.legs:
-                if leg.id in reopened and leg.agreement is not None:
+                if leg.id in reopened and leg.has_agreed:
                     self._ask_if_silent(call, leg)
 
     def _end_what_is_lost(self, call: Call, lost: set[str]) -> None:

@@ -73,14 +73,14 @@ class Statistics:
             self._live.total += 1
 
     def _count_answer(self, event: Event) -> None:
-        """Who is called by name has not waited in any queue: such a call counts as an offer alone."""
-        self.tally.offers[OfferState.CONNECTED] += 1
+        """Who is called by name, and not through a queue, has kept nobody waiting."""
         if event.queue is None:
             return
         waited = float(str(event.payload["wait_seconds"]))
         self.tally.answered += 1
         self.tally.waited_seconds += waited
         self.tally.counted_wait_seconds += waited
+        self.tally.offers[OfferState.CONNECTED] += 1
         bound = next((bound for bound in WAIT_BUCKETS if waited <= bound), float("inf"))
         self.tally.wait_buckets[bound] += 1
 

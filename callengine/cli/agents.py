@@ -35,8 +35,6 @@ def command() -> None:
 @json_option
 def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_json: bool) -> None:
     """Add one agent."""
-    from callengine.callcenter.staff import check_max_calls  # with the database, so not for the others
-
     settings = load()
     _add_all(settings, [_new_agent(settings, name, password, queues, {}, max_calls)])
     address = f"sip:{name}@{settings.general.domain}"

@@ -144,10 +144,12 @@ class Repairs:
         call, leg = self._live.find(found.call_id or ""), self._leg(found)
         if call is None or leg is None:
             return
-        is_waiting = leg is call.caller and call.place is not None and call.connected_at is None
+        is_to_hear_music = leg is call.caller and call.hears_music
         remote = remote_media(leg.agreement) if leg.agreement else None
         try:
-            self._media.open(leg.id, remote=remote, play=MUSIC if is_waiting else None, port=leg.media_port)
+            self._media.open(
+                leg.id, remote=remote, play=MUSIC if is_to_hear_music else None, port=leg.media_port
+            )
             if call.answered_by is not None:
                 self._bridge.join(call.caller, call.answered_by)
         except CallCenterError as error:
