@@ -11,6 +11,7 @@ from functools import partial
 from gevent.event import Event
 from loguru import logger
 
+from callengine import greenlets
 from callengine.callcenter import staff
 from callengine.callcenter.answering import tell
 from callengine.callcenter.arrivals import Arrivals
@@ -26,6 +27,7 @@ from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, DatabaseError, NotAllowed
 from callengine.media.engine import DONE, REFUSED, MediaEngine
 from callengine.media.tones import SIGNAL_SECONDS
+from callengine.sip.answered_session import AnsweredSession
 from callengine.sip.server_transaction import ServerTransaction
 from callengine.vocabulary import CallState, Disposition, Party
 
@@ -37,6 +39,9 @@ _REASONS = {
     False: 'SIP;cause=403;text="Feature refused"',
 }
 """What the agent's phone is told at the end (RFC 3326)."""
+
+_LISTEN_SECONDS = 6.0
+"""How long a phone that an earlier process has answered is listened to: it may lack the 200 until then."""
 
 _AFTERWARDS_SECONDS = 0.2
 """Time for the last of the tone to be heard."""
@@ -85,6 +90,8 @@ class Features:
         is_done = self._do(call)
         tell(call.caller)
         session = call.caller.session
+        if isinstance(session, AnsweredSession):
+            greenlets.wait_for_any(session.settled, session.ended, timeout=_LISTEN_SECONDS)
         session.wait(session.confirmed)
         self._media.play(call.caller.id, DONE if is_done else REFUSED, loop=False)
         session.wait(Event(), timeout=SIGNAL_SECONDS + _AFTERWARDS_SECONDS)
