@@ -9,8 +9,10 @@ from callengine.callcenter.addresses import Addresses
 from callengine.callcenter.bridge import Bridge
 from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.debts import Debts
+from callengine.callcenter.heartbeat import Heartbeat
 from callengine.callcenter.inbound import Inbound
 from callengine.callcenter.legs import Legs
+from callengine.callcenter.missed import MissedRules
 from callengine.callcenter.offering import Offering
 from callengine.callcenter.reconciling.looking import Looking
 from callengine.callcenter.reconciling.reconciler import Reconciler
@@ -26,6 +28,7 @@ from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.foundation import NODE, Foundation
 from callengine.media.steady import SteadyMedia
 from callengine.people import People
+from callengine.vocabulary import OfferState
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Stories:
     clearing: Clearing
     recovery: Recovery
     reconciler: Reconciler
+    heartbeat: Heartbeat
 
 
 def make_stories(base: Foundation, people: People) -> Stories:
@@ -60,7 +64,19 @@ def make_stories(base: Foundation, people: People) -> Stories:
         clearing=clearing,
     )
     recovery = _make_recovery(base, people, legs, clearing, debts, inbound)
-    return Stories(inbound, clearing, recovery, _make_reconciler(base, people, clearing, debts))
+    reconciler = _make_reconciler(base, people, clearing, debts)
+    return Stories(inbound, clearing, recovery, reconciler, _make_heartbeat(base, people, addresses))
+
+
+def _make_heartbeat(base: Foundation, people: People, addresses: Addresses) -> Heartbeat:
+    return Heartbeat(
+        presence=people.presence,
+        endpoint=base.endpoint,
+        timers=base.timers,
+        clock=base.clock,
+        from_=str(addresses.ourselves()),
+        interval=base.settings.general.agent_heartbeat_interval,
+    )
 
 
 def _addresses_of(settings: Settings) -> Addresses:
@@ -70,6 +86,19 @@ def _addresses_of(settings: Settings) -> Addresses:
         sip_host=settings.sip.advertised_host,
         sip_port=settings.sip.port,
         media_host=settings.sip.advertised_host,
+    )
+
+
+def _missed_rules(settings: Settings) -> MissedRules:
+    agents = settings.agents
+    return MissedRules(
+        delays={
+            OfferState.REJECTED: agents.delay_after_rejected_seconds,
+            OfferState.BUSY: agents.delay_after_busy_seconds,
+            OfferState.NO_ANSWER: agents.delay_after_no_answer_seconds,
+            OfferState.UNREACHABLE: agents.delay_after_unreachable_seconds,
+        },
+        pause_after=agents.auto_pause_after_missed,
     )
 
 
@@ -83,6 +112,7 @@ def _make_clearing(base: Foundation, people: People) -> Clearing:
         bye_timeout_seconds=general.bye_timeout_seconds,
         bye_retry_attempts=general.bye_retry_attempts,
         bye_race_delay_seconds=general.bye_race_delay_ms / 1000,
+        missed_rules=_missed_rules(base.settings),
     )
 
 

@@ -19,6 +19,7 @@ from loguru import logger
 from callengine import greenlets
 from callengine.callcenter import agents
 from callengine.callcenter.calls import Call, Calls, Leg, Offer
+from callengine.callcenter.missed import MissedRules
 from callengine.callcenter.queues import Queues
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs, offers
@@ -62,7 +63,9 @@ class Clearing:
         bye_timeout_seconds: float = 15.0,
         bye_retry_attempts: int = 3,
         bye_race_delay_seconds: float = 0.1,
+        missed_rules: MissedRules = agents.NOTHING_FOLLOWS,
     ) -> None:
+        """`missed_rules` say what follows an offer that its agent has missed."""
         self._live = live
         self._queues = queues
         self._media = media
@@ -70,6 +73,7 @@ class Clearing:
         self._bye_timeout_seconds = bye_timeout_seconds
         self._bye_retry_attempts = bye_retry_attempts
         self._bye_race_delay_seconds = bye_race_delay_seconds
+        self._missed_rules = missed_rules
         self._group = Group()
         self._in_hand: dict[str, Leg] = {}
 
@@ -158,11 +162,37 @@ class Clearing:
         if any(leg.session.end_cause == STOPPED_UNTOLD for leg in ending):
             logger.info("{} phones are to be hung up at the next start", len(ending))
         else:
-            self._store(partial(store_cleared, call_id, ending, unconfirmed, offer, cause))
+            self._store(partial(self.store_cleared, call_id, ending, unconfirmed, offer, cause))
         try:
             self._media.close(*(leg.id for leg in ending))
         except MediaError as error:
             logger.info("the media of {} legs could not be closed: {}", len(ending), error)
+
+    def store_cleared(
+        self,
+        call_id: str,
+        ending: Sequence[Leg],
+        unconfirmed: Sequence[Leg],
+        offer: Offer | None,
+        cause: str,
+        tx: Transaction,
+    ) -> None:
+        """Close legs whose phones are quiet, and release the agent of `offer`."""
+        for leg in ending:
+            legs.end(tx, leg.id, leg.session.end_cause or cause)
+            kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
+            tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
+        if offer is not None:
+            agents.release(
+                tx,
+                offer.agent_id,
+                call_id=call_id,
+                cause=cause,
+                was_connected=offer.answered is not None,
+                wrap_up_seconds=offer.wrap_up_seconds,
+                keeps_idle_time=cause == OfferState.WITHDRAWN,
+                missed_rules=self._missed_rules,
+            )
 
     def _store(self, unit: Callable[[Transaction], None]) -> None:
         try:
@@ -233,29 +263,4 @@ class Clearing:
             queue_id=call.entry.queue_id,
             present=EntryState.WAITING if call.offer is None else EntryState.OFFERED,
             state=_ENTRY_STATES.get(outcome.disposition, EntryState.REJECTED),
-        )
-
-
-def store_cleared(
-    call_id: str,
-    ending: Sequence[Leg],
-    unconfirmed: Sequence[Leg],
-    offer: Offer | None,
-    cause: str,
-    tx: Transaction,
-) -> None:
-    """Close legs whose phones are quiet, and release the agent of `offer`."""
-    for leg in ending:
-        legs.end(tx, leg.id, leg.session.end_cause or cause)
-        kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
-        tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
-    if offer is not None:
-        agents.release(
-            tx,
-            offer.agent_id,
-            call_id=call_id,
-            cause=cause,
-            was_connected=offer.answered is not None,
-            wrap_up_seconds=offer.wrap_up_seconds,
-            keeps_idle_time=cause == OfferState.WITHDRAWN,
         )

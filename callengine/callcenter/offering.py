@@ -9,7 +9,7 @@ from loguru import logger
 from callengine import greenlets
 from callengine.callcenter import agents, leg_rows
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
-from callengine.callcenter.clearing import Clearing, store_cleared
+from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.legs import Legs
@@ -264,7 +264,7 @@ class Offering:
             ring_seconds=ring_seconds,
         )
         if is_quiet:
-            store_cleared(call.id, offer.legs, (), offer, result, tx)
+            self._clearing.store_cleared(call.id, offer.legs, (), offer, result, tx)
 
 
 def _result(offer: Offer) -> tuple[OfferState, int | None]:

@@ -87,6 +87,16 @@ def _ring_timeouts(settings: Settings) -> Iterator[Breach]:
             )
 
 
+def _wrap_up_codes(settings: Settings) -> Iterator[Breach]:
+    for name, queue in settings.queues.items():
+        if queue.wrap_up_code_required and not queue.wrap_up_seconds:
+            yield Breach(
+                f"queues.{name}.wrap_up_code_required",
+                (f"queues.{name}.wrap_up_seconds",),
+                f"allowed only with a wrap-up; queues.{name}.wrap_up_seconds is 0",
+            )
+
+
 def _destinations(settings: Settings) -> Iterator[Breach]:
     for number, entry in settings.numbers.items():
         kind, _, queue = entry.destination.partition(":")
@@ -103,5 +113,6 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _sockets,
     _database,
     _ring_timeouts,
+    _wrap_up_codes,
     _destinations,
 )

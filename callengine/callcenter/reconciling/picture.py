@@ -57,6 +57,9 @@ class AgentRow(NamedTuple):
     state: str
     load: int
     wrap_up_until: float | None
+    signed_on: bool = True
+    pause_next_reason: str | None = None
+    delayed_until: float | None = None
 
 
 class QueueRow(NamedTuple):
@@ -95,6 +98,8 @@ class KnownAgent(NamedTuple):
     state: str
     load: int
     held: bool
+    is_leaving: bool = False
+    delayed_until: float | None = None
 
 
 @dataclass(frozen=True)

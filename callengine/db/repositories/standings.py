@@ -45,9 +45,16 @@ LEGS = (
     .select_from(_legs.outerjoin(_offers, _legs.c.offer_id == _offers.c.id))
     .where(_legs.c.node == bindparam("node_name"), _legs.c.state.in_(LIVE_LEGS))
 )
-AGENTS = select(_agents.c.id, _agents.c.name, _agents.c.state, _agents.c.load, _agents.c.wrap_up_until).where(
-    _agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.removed_at.is_(None)
-)
+AGENTS = select(
+    _agents.c.id,
+    _agents.c.name,
+    _agents.c.state,
+    _agents.c.load,
+    _agents.c.wrap_up_until,
+    _agents.c.signed_on,
+    _agents.c.pause_next_reason,
+    _agents.c.delayed_until,
+).where(_agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.removed_at.is_(None))
 OFFERS = select(
     _offers.c.id,
     _offers.c.call_id,

@@ -56,6 +56,11 @@ def problem(variables: dict[str, str]) -> str:
             " routing.agent_assignment_timeout_seconds, which is 45",
         ),
         (
+            {"QUEUES__SUPPORT__WRAP_UP_CODE_REQUIRED": "true"},
+            "queues.support.wrap_up_code_required = true: allowed only with a wrap-up;"
+            " queues.support.wrap_up_seconds is 0",
+        ),
+        (
             {"ROUTING__AGENT_ASSIGNMENT_TIMEOUT_SECONDS": "10"},
             "queues.support.ring_timeout_seconds = 20: must not be above",
         ),
@@ -79,6 +84,7 @@ def test_a_breach_is_refused_by_name(variables: dict[str, str], told: str) -> No
         {"DATABASE__URL": "postgresql://h/d", "DATABASE__MAX_CONNECTIONS": "5"},
         {"DATABASE__ENABLE_WAL_MODE": "false"},
         {"QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "45"},
+        {"QUEUES__SUPPORT__WRAP_UP_CODE_REQUIRED": "true", "QUEUES__SUPPORT__WRAP_UP_SECONDS": "5"},
         {"NUMBERS__1__DESTINATION": "hangup:603"},
     ],
 )

@@ -203,6 +203,26 @@ def test_an_agent_that_dispatch_believes_offline_is_offered_calls(make_ward: Mak
     assert ward.desk.agent_is_free_for_another(alice)
 
 
+def test_an_agent_whose_delay_nobody_ends_is_offered_calls(make_ward: MakeWard) -> None:
+    ward = make_ward("alice")
+    alice = ward.desk.agent("alice")
+    agent = ward.parts.people.roster.find("alice")
+    agent.delayed_until = 1.0
+    ward.parts.people.roster.let_go(agent)
+    ward.wait_for_repair(Reason.ROSTER_DIFFERS)
+    assert ward.desk.agent_is_free_for_another(alice)
+
+
+def test_an_agent_that_dispatch_believes_about_to_leave_is_offered_calls(make_ward: MakeWard) -> None:
+    ward = make_ward("alice")
+    alice = ward.desk.agent("alice")
+    agent = ward.parts.people.roster.find("alice")
+    agent.is_leaving = True
+    ward.parts.people.roster.let_go(agent)
+    ward.wait_for_repair(Reason.ROSTER_DIFFERS)
+    assert ward.desk.agent_is_free_for_another(alice)
+
+
 def test_an_agent_that_is_held_for_nobody_is_let_go(make_ward: MakeWard) -> None:
     ward = make_ward("alice")
     alice = ward.desk.agent("alice")

@@ -175,6 +175,10 @@ WRONG: list[tuple[Reason, str | int, dict[str, Any]]] = [
     (Reason.AGENT_NOT_SIGNED_ON, 6, {"registered": H.registered | {6}}),
     (Reason.ROSTER_DIFFERS, 4, {"roster": changed(H.roster, 4, state="offline")}),
     (Reason.ROSTER_DIFFERS, 4, {"roster": without(H.roster, 4)}),
+    (Reason.ROSTER_DIFFERS, 4, {"roster": changed(H.roster, 4, delayed_until=999.0)}),
+    (Reason.ROSTER_DIFFERS, 4, {"agents": changed(H.agents, 4, delayed_until=1001.0)}),
+    (Reason.ROSTER_DIFFERS, 2, {"agents": changed(H.agents, 2, pause_next_reason="lunch")}),
+    (Reason.ROSTER_DIFFERS, 2, {"roster": changed(H.roster, 2, is_leaving=True)}),
     (Reason.AGENT_HELD_FOR_NOBODY, 4, {"roster": changed(H.roster, 4, held=True)}),
 ]
 
@@ -201,6 +205,16 @@ def test_every_reason_that_the_rules_give_is_tried_here() -> None:
     of_the_start = {Reason.ROWS_OF_ANOTHER_NODE, Reason.CLOCK_JUMPED, Reason.LEG_UNREADABLE}
     tried = {reason for reason, _, _ in WRONG} | {Reason.STORY_WITHOUT_CALL}
     assert tried == set(Reason) - of_the_start
+
+
+def test_an_agent_that_was_signed_off_by_hand_may_have_a_phone() -> None:
+    agents = changed(HEALTHY.agents, 6, signed_on=False)
+    assert disagreements(replace(HEALTHY, agents=agents, registered=HEALTHY.registered | {6})) == []
+
+
+def test_a_delay_that_is_over_is_none() -> None:
+    agents = changed(HEALTHY.agents, 4, delayed_until=999.0)
+    assert disagreements(replace(HEALTHY, agents=agents)) == []
 
 
 def test_a_media_side_that_does_not_answer_tells_nothing() -> None:
