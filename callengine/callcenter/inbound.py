@@ -23,6 +23,7 @@ from callengine.callcenter.dispatch import WaitedTooLong
 from callengine.callcenter.leg_rows import Owner, row_of
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.numbers import HangUpWith, Numbers
+from callengine.callcenter.preference import prefer_last_agent
 from callengine.callcenter.queues import Queue, Queues
 from callengine.callcenter.talking import Talking
 from callengine.callcenter.waiting import Waiting
@@ -213,6 +214,7 @@ class Inbound:
             },
         )
         legs.insert_legs(tx, [self._leg_row(call, tx.now)])
+        prefer_last_agent(tx, call.entry, call.caller_number, queue.rules)
         depth = entries.join(tx, _entry_row(call, self._owner), queue_name=queue.name)
         name = queue.name
         tx.add_event(
@@ -252,6 +254,8 @@ def _entry_row(call: Call, owner: Owner) -> dict[str, object]:
         "first_arrived_at": entry.first_arrived_at,
         "joined_at": entry.joined_at,
         "expires_at": entry.gives_up_at,
+        "preferred_agent_id": entry.preferred_agent_id,
+        "preferred_until": entry.preferred_until or None,
     }
 
 

@@ -92,7 +92,6 @@ class Offering:
             raise SessionError("no phone is registered")
         offer.offered_at = self._committer.commit(partial(self._store_claim, call, offer, queue))
         call.offer = offer
-        queue.last_agent_id = offer.agent_id
 
     def _store_claim(self, call: Call, offer: Offer, queue: Queue, tx: Transaction) -> float:
         entries.offer(tx, call.entry.id)
@@ -119,6 +118,7 @@ class Offering:
             agent=offer.agent_name,
             offer_id=offer.id,
             phones=len(offer.legs),
+            decision=call.entry.decision,
         )
         return tx.now
 

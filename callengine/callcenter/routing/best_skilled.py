@@ -8,5 +8,5 @@ from callengine.callcenter.routing.skills import proficiency
 
 
 def order(entry: Caller, candidates: Sequence[Candidate], _now: float) -> Iterator[Candidate]:
-    """The candidates by their level in what is required, the highest first; then by how long they are free."""
+    """The candidates by their level in what is required, the highest first; equals by idle time."""
     return by(lambda each: -proficiency(entry.required, each.levels), candidates)

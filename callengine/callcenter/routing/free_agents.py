@@ -1,4 +1,4 @@
-"""The free agents of each queue, by tier and by skill: who is wanted is found without a look at all of them."""
+"""The free agents of each queue, by tier and by skill: who is wanted is found without looking at all."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ class _Tier:
         """The fewest among whom all are who have what is required."""
         if required.all:
             return min((self._by_skill.get(need.skill, []) for need in required.all), key=len)
-        found = {
-            each.agent_id: each for need in required.any for each in self._by_skill.get(need.skill, ())
-        }
+        found = {each.agent_id: each for need in required.any for each in self._by_skill.get(need.skill, ())}
         return [found[agent_id] for agent_id in sorted(found)]
 
 

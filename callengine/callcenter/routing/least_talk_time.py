@@ -1,4 +1,4 @@
-"""Least talk time: the agent that has talked for the shortest time today (UTC), with whatever queue's callers."""
+"""Least talk time: the agent that has talked for the shortest time today (UTC), for whatever queue."""
 
 from collections.abc import Iterator, Sequence
 

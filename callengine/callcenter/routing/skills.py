@@ -11,6 +11,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 HIGHEST = 10
@@ -70,7 +71,7 @@ def read_steps(written: object) -> tuple[Step, ...]:
         raise ValueError(ALLOWED_STEPS)
     steps = tuple(map(_step, written))
     times = [step.after_seconds for step in steps]
-    if times and (times[0] != 0 or any(later <= earlier for earlier, later in zip(times, times[1:]))):
+    if times and (times[0] != 0 or any(later <= earlier for earlier, later in pairwise(times))):
         raise ValueError(ALLOWED_STEPS)
     return steps
 

@@ -43,12 +43,21 @@ ALL_AGENTS = (
         _agents.c.missed_in_row,
         _agents.c.delayed_until,
         _agents.c.delayed_after,
+        _agents.c.calls_handled,
+        _agents.c.talk_seconds,
+        _agents.c.counted_on,
     )
     .where(*_is_there)
     .order_by(_agents.c.name)
 )
 ALL_MEMBERSHIPS = (
-    select(_memberships.c.agent_id, _memberships.c.queue_id, _queues.c.name, _memberships.c.position)
+    select(
+        _memberships.c.agent_id,
+        _memberships.c.queue_id,
+        _queues.c.name,
+        _memberships.c.position,
+        _memberships.c.tier,
+    )
     .join_from(_memberships, _queues)
     .order_by(_queues.c.name)
 )
@@ -64,11 +73,12 @@ NO_SECRET = ""
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """One membership: the queue, and the agent's place in its fixed order."""
+    """One membership: the queue, the agent's place in its fixed order, and its tier."""
 
     queue_id: int
     queue: str
     position: int
+    tier: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,10 @@ class AgentRecord:
     missed_in_row: int = 0
     delayed_until: float | None = None
     delayed_after: str | None = None
+    calls_handled: int = 0
+    talk_seconds: float = 0.0
+    counted_on: str | None = None
+    """The day of the two counts (UTC, ISO 8601)."""
 
 
 def add_agent(
@@ -176,8 +190,8 @@ def find_id(connection: Connection, name: str) -> int | None:
 def read_agents(connection: Connection) -> list[AgentRecord]:
     """All agents in the order of their names."""
     places: dict[int, list[QueuePlace]] = {}
-    for agent_id, queue_id, queue, position in connection.execute(ALL_MEMBERSHIPS):
-        places.setdefault(agent_id, []).append(QueuePlace(queue_id, queue, position))
+    for agent_id, *place in connection.execute(ALL_MEMBERSHIPS):
+        places.setdefault(agent_id, []).append(QueuePlace(*place))
     levels: dict[int, dict[str, int]] = {}
     for agent_id, skill, level in connection.execute(ALL_SKILLS):
         levels.setdefault(agent_id, {})[skill] = level
@@ -244,4 +258,7 @@ def _record(
         row.missed_in_row,
         row.delayed_until,
         row.delayed_after,
+        row.calls_handled,
+        row.talk_seconds,
+        row.counted_on,
     )

@@ -31,7 +31,7 @@ def changed(**payload: Any) -> Event:
 
 
 def free(roster: Roster) -> list[int]:
-    return [candidate.agent_id for candidate in roster.candidates(QUEUE)]
+    return [candidate.agent_id for candidate in roster.free.of(QUEUE, 1)]
 
 
 @pytest.mark.parametrize(
