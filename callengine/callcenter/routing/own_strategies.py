@@ -28,7 +28,7 @@ def load(name: str) -> Order:
     """The order of this name; raises `StrategyNotLoaded`."""
     those = [each for each in found() if each.name == name]
     if len(those) != 1:
-        packages = ", ".join(str(each.dist.name if each.dist else each.value) for each in those)
+        packages = ", ".join(sorted(each.dist.name if each.dist else each.value for each in those))
         raise StrategyNotLoaded(
             f"more than one package brings a strategy {name}: {packages}"
             if those

@@ -1,0 +1,31 @@
+"""Tiers open one after the other while a caller waits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callengine.callcenter.routing.tiers import EVERY_TIER, open_tier, opens_after
+
+
+@pytest.mark.parametrize(
+    ("waited", "tier"), [(0.0, 1), (9.99, 1), (10.0, 2), (19.99, 2), (20.0, 3), (995.0, 100), (-5.0, 1)]
+)
+def test_each_tier_opens_after_another_wait(waited: float, tier: int) -> None:
+    assert open_tier(waited, 10.0) == tier
+
+
+def test_without_a_wait_all_are_open() -> None:
+    assert open_tier(0.0, 0.0) == EVERY_TIER
+
+
+@given(st.integers(2, 100), st.floats(0.001, 3600))
+def test_a_tier_is_open_from_the_very_moment_when_it_opens(tier: int, wait: float) -> None:
+    assert open_tier(opens_after(tier, wait), wait) == tier
+
+
+@given(st.floats(0, 1e6), st.floats(0.01, 3600))
+def test_what_is_closed_opens_later(waited: float, wait: float) -> None:
+    tier = open_tier(waited, wait)
+    assert opens_after(tier, wait) <= waited < opens_after(tier + 1, wait)
