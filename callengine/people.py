@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loguru import logger
 from sqlalchemy import Engine
 
 from callengine.callcenter import journal
@@ -15,7 +14,6 @@ from callengine.callcenter.numbers import Destination, Numbers, parse_destinatio
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queues
 from callengine.callcenter.roster import Roster, agent_of
-from callengine.callcenter.routing.strategies import Strategies
 from callengine.callcenter.statistics import Statistics
 from callengine.callcenter.wrap_up import WrapUp
 from callengine.config import Settings
@@ -79,10 +77,7 @@ def gather_people(base: Foundation) -> People:
     base.bus.subscribe(presence.follow, _OF_AGENTS)
     sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
     lines.age_by(base.settings.routing.ageing_points_per_minute)
-    strategies = Strategies()
-    for problem in strategies.learn(queue.rules.strategy for queue in lines):
-        logger.error("{}; round robin decides where it is wanted", problem)
-    dispatch = Dispatch(lines, roster, clock=base.clock, strategies=strategies, sweep_seconds=sweep_seconds)
+    dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
     numbers = Numbers(destinations_of(base.settings))
     return People(roster, numbers, lines, live, statistics, presence, wrap_up, dispatch)
 

@@ -24,6 +24,8 @@ def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
     store.store_queues(parts.base.committer, new)
     with reading(parts.base.engine) as connection:
         parts.people.queues.take_over(queues.read_queues(connection))
+    parts.people.queues.age_by(new.routing.ageing_points_per_minute)
+    parts.people.dispatch.take_over_rules()
     parts.people.numbers.replace(destinations_of(new))
     if new.log.level != old.log.level:
         log.set_level(new.log.level)

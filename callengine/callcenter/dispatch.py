@@ -87,7 +87,7 @@ class Dispatch:
 
     def start(self) -> None:
         """Begin to decide, with a look at every line."""
-        self.look_again()
+        self.take_over_rules()
         greenlets.spawn("dispatch", self._run, owner=self._group)
         greenlets.spawn("dispatch_sweep", self._sweep_at_intervals, owner=self._group)
 
@@ -153,8 +153,10 @@ class Dispatch:
             queue.line.join(entry)
             self._look_at(queue, entry)
 
-    def look_again(self) -> None:
-        """The rules have changed: anybody may be served."""
+    def take_over_rules(self) -> None:
+        """The queues' rules are new: their strategies are learned, and anybody in line may be served."""
+        for problem in self._strategies.learn(queue.rules.strategy for queue in self._queues):
+            logger.error("{}; round robin decides where it is wanted", problem)
         for queue in self._queues:
             self._agent_freed(queue.id)
 

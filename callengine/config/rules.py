@@ -100,11 +100,14 @@ def _wrap_up_codes(settings: Settings) -> Iterator[Breach]:
 
 def _strategies(settings: Settings) -> Iterator[Breach]:
     """A strategy that another package brings must be one that can be used."""
-    named = {"routing.default_strategy": settings.routing.default_strategy}
-    named |= {f"queues.{name}.strategy": queue.strategy for name, queue in settings.queues.items()}
+    usual = settings.routing.default_strategy
+    named = {"routing.default_strategy": usual}
+    for name, queue in settings.queues.items():
+        if queue.strategy != usual:
+            named[f"queues.{name}.strategy"] = queue.strategy
     for name, strategy in named.items():
         for problem in Strategies().learn([strategy]):
-            yield Breach(name, ("routing.default_strategy",), problem)
+            yield Breach(name, (), problem)
 
 
 def _skills(settings: Settings) -> Iterator[Breach]:
