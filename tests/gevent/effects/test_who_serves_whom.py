@@ -1,4 +1,4 @@
-"""What decides who serves whom: weight, priority, ageing, tiers, skills, preferred agents; each at two values."""
+"""What decides who serves whom, each setting at two values: weight, priority, tiers, skills, preference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gevent
 import pytest
 
 from callengine.sip.outgoing_session import OutgoingSession
-from tests.gevent.callcenter.conftest import Desk, wait_until
+from tests.gevent.callcenter.conftest import Desk
 from tests.gevent.effects.outside import MakeDesk, finish, run_command
 
 SALES = {"NUMBERS__SALES__DESTINATION": "queue:sales"}
@@ -21,7 +21,7 @@ def order(desk: Desk, *arguments: str) -> None:
 
 
 def first_served(desk: Desk, *numbers: str, apart: float = 0.0) -> str:
-    """Call these numbers one after the other while nobody is there; the one whose caller alice serves first."""
+    """Call these numbers while nobody is there; the one whose caller alice serves first when she comes."""
     order(desk, "agents", "assign", "alice", "sales")
     callers: list[OutgoingSession] = []
     for number in numbers:
@@ -139,4 +139,3 @@ def test_conversations_are_counted_for_the_day(make_desk: MakeDesk) -> None:
     talked = desk.one("select sum(talk_seconds) as seconds from offers")["seconds"]
     assert (counted["calls_handled"], counted["talk_seconds"]) == (2, pytest.approx(talked))
     assert counted["counted_on"] is not None
-    wait_until(lambda: desk.center is not None)
