@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loguru import logger
 from sqlalchemy import Engine
 
-from callengine.callcenter import journal
+from callengine.callcenter import assignments, journal
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.delays import Delays
 from callengine.callcenter.dispatch import Dispatch
@@ -78,8 +79,16 @@ def gather_people(base: Foundation) -> People:
     sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
     lines.age_by(base.settings.routing.ageing_points_per_minute)
     dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
+    warn_of_gaps(base.engine, lines)
     numbers = Numbers(destinations_of(base.settings))
     return People(roster, numbers, lines, live, statistics, presence, wrap_up, dispatch)
+
+
+def warn_of_gaps(engine: Engine, lines: Queues) -> None:
+    """Say in the log what callers would wait for in vain."""
+    with reading(engine) as connection:
+        for gap in assignments.gaps(connection, lines):
+            logger.warning("{}", gap)
 
 
 def _load(engine: Engine) -> tuple[Roster, Queues]:
