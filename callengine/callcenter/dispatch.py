@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import merge
+from math import inf
 
 from gevent.event import Event
 from gevent.pool import Group
@@ -78,8 +79,7 @@ class Dispatch:
         self._deadlines: Deadlines[Entry] = Deadlines()
         self._complaints: list[str] = []
         self._wake = Event()
-        self._stopped = Event()
-        self._is_sweep_due = False
+        self._stopped = False
         self._group = Group()
         self.found_by_sweep = 0
         """How many callers were served that no event had told of."""
@@ -89,11 +89,10 @@ class Dispatch:
         """Begin to decide, with a look at every line."""
         self.take_over_rules()
         greenlets.spawn("dispatch", self._run, owner=self._group)
-        greenlets.spawn("dispatch_sweep", self._sweep_at_intervals, owner=self._group)
 
     def stop(self) -> None:
         """End the deciding greenlet; callers who wait go on waiting until their story ends."""
-        self._stopped.set()
+        self._stopped = True
         self._wake.set()
         self._group.join()
 
@@ -189,28 +188,27 @@ class Dispatch:
         self._to_look_at.entries[entry] = queue
         self._wake.set()
 
-    def _sweep_at_intervals(self) -> None:
-        while not self._stopped.wait(self._sweep_seconds):
-            self._is_sweep_due = True
-            self._wake.set()
-
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._wake.wait(self._until_next_deadline())
+        sweep_at = self._clock.monotonic() + self._sweep_seconds
+        while not self._stopped:
+            until_sweep = max(0.0, sweep_at - self._clock.monotonic())
+            until_deadline = self._until_next_deadline()
+            is_woken = self._wake.wait(min(until_sweep, until_deadline))
             self._wake.clear()
             for entry in self._deadlines.due(self._clock.monotonic()):
                 self._look_at(self._queues.by_id(entry.queue_id), entry)
             self._decide()
-            if self._is_sweep_due:
+            is_idle = not is_woken and until_sweep <= until_deadline
+            if is_idle or self._clock.monotonic() >= sweep_at:
                 self._sweep()
+                sweep_at = self._clock.monotonic() + self._sweep_seconds
             self._tell_complaints()
 
-    def _until_next_deadline(self) -> float | None:
+    def _until_next_deadline(self) -> float:
         earliest = self._deadlines.earliest()
-        return None if earliest is None else max(0.0, earliest - self._clock.monotonic())
+        return inf if earliest is None else max(0.0, earliest - self._clock.monotonic())
 
     def _sweep(self) -> None:
-        self._is_sweep_due = False
         self._to_look_at.queues.update((queue.id, queue) for queue in self._queues if len(queue.line))
         found = self._decide()
         if found:
