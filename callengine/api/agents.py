@@ -10,7 +10,8 @@ from callengine.api.bodies import list_body, number, object_body, switch, text, 
 from callengine.api.peers import require_local, require_operator
 from callengine.callcenter.administration import AgentDesk
 from callengine.callcenter.after_call import LONGEST_SECONDS
-from callengine.callcenter.assignments import HIGHEST_POSITION, HIGHEST_TIER
+from callengine.callcenter.assignments import HIGHEST_POSITION
+from callengine.callcenter.routing.tiers import HIGHEST_TIER
 from callengine.callcenter.staff import MOST_CALLS, NewAgent
 from callengine.errors import BadRequest
 

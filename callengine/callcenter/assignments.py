@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 
 from callengine.callcenter.queues import Queue
 from callengine.callcenter.routing import skills
+from callengine.callcenter.routing.tiers import check_tier
 from callengine.db.repositories import memberships
 from callengine.db.transaction import Transaction
 from callengine.errors import BadRequest
 
-HIGHEST_TIER = 100
 HIGHEST_POSITION = 1_000_000
 
 
@@ -29,8 +29,8 @@ def assign(
 
     Raises `AgentNotFound`, `QueueNotFound`, `BadRequest`, and `NotAllowed` if a lower tier would be empty.
     """
-    if tier is not None and not 1 <= tier <= HIGHEST_TIER:
-        raise BadRequest(f"the tier {tier}; allowed: 1 to {HIGHEST_TIER}")
+    if tier is not None:
+        check_tier(tier)
     if position is not None and not 0 <= position <= HIGHEST_POSITION:
         raise BadRequest(f"the position {position}; allowed: 0 to {HIGHEST_POSITION}")
     memberships.assign(tx, name, queue, tier=tier, position=position, by=by)
@@ -49,10 +49,7 @@ def set_skill(tx: Transaction, name: str, skill: str, level: int, *, by: str) ->
 
     Raises `AgentNotFound`, `BadRequest`, and `NotAllowed` if it has not what is to be taken away.
     """
-    if not skills.is_skill_name(skill):
-        raise BadRequest(f"the skill {skill!r}; allowed: {skills.ALLOWED_NAME}")
-    if not 0 <= level <= skills.HIGHEST:
-        raise BadRequest(f"the level {level}; allowed: 1 to {skills.HIGHEST}, and 0 to take the skill away")
+    skills.check_skill(skill, level, lowest=0)
     memberships.set_skill(tx, name, skill, level, by=by)
 
 

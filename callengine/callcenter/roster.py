@@ -156,6 +156,7 @@ class Roster:
             state=AgentState.OFFLINE,
             load=0,
             available_since=event.at,
+            places=_places(event.payload),
             levels=dict(event.payload["skills"]),
         )
         self._by_name[agent.name] = self._by_id[agent.id] = agent
@@ -258,6 +259,12 @@ class Roster:
     def _tell(self, queue_ids: Iterable[int]) -> None:
         for queue_id in queue_ids:
             self.on_free(queue_id)
+
+
+def _places(payload: Mapping[str, Any]) -> dict[int, Place]:
+    return {
+        queue_id: Place(tier) for queue_id, tier in zip(payload["queue_ids"], payload["tiers"], strict=True)
+    }
 
 
 def _change_membership(agent: Agent, payload: Mapping[str, Any]) -> None:

@@ -30,7 +30,9 @@ def command() -> None:
 @command.command
 @click.argument("name")
 @click.option("--password", required=True, help="What the agent's phone registers with.")
-@click.option("--queue", "queues", multiple=True, help="A queue that the agent serves; may be repeated.")
+@click.option(
+    "--queue", "queues", multiple=True, help="A queue that it serves, or QUEUE:TIER; may be repeated."
+)
 @click.option("--max-calls", default=1, show_default=True, help="How many calls it may have at once.")
 @json_option
 def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_json: bool) -> None:
@@ -47,8 +49,8 @@ def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_js
 def import_(file: TextIO, as_json: bool) -> None:
     """Add all agents of a CSV file with the columns name,password,queues,skills.
 
-    Queues and skills are separated by blanks; a skill is NAME or NAME:LEVEL, with a level from 1 to 10. One
-    wrong line, and nothing is changed.
+    Queues and skills are separated by blanks; a queue is QUEUE or QUEUE:TIER, with a tier from 1 to 100, a
+    skill is NAME or NAME:LEVEL, with a level from 1 to 10. One wrong line, and nothing is changed.
     """
     settings = load()
     agents = list(_read(file, settings))

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from callengine.errors import BadRequest
+
 HIGHEST = 10
 """The best level."""
 
@@ -63,6 +65,15 @@ class Step(NamedTuple):
 def is_skill_name(text: str) -> bool:
     """Whether a skill may be called so."""
     return re.fullmatch(_NAME, text) is not None
+
+
+def check_skill(name: str, level: int, *, lowest: int = 1) -> None:
+    """Raise `BadRequest` unless a skill may be called so, and be had at this level."""
+    if not is_skill_name(name):
+        raise BadRequest(f"the skill {name!r}; allowed: {ALLOWED_NAME}")
+    if not lowest <= level <= HIGHEST:
+        none = "" if lowest else ", and 0 to take the skill away"
+        raise BadRequest(f"the level {level}; allowed: 1 to {HIGHEST}{none}")
 
 
 def read_steps(written: object) -> tuple[Step, ...]:

@@ -115,31 +115,36 @@ def add_agent(
     ha1: Mapping[str, str],
     realm: str,
     queues: Sequence[str] = (),
+    tiers: Mapping[str, int] | None = None,
     skills: Mapping[str, int] | None = None,
     max_concurrent_calls: int = 1,
     by: str | None = None,
 ) -> int:
     """Add an agent, a member of `queues` (names), with `skills` (levels 1 to 10); its id.
 
+    `tiers` has the tier by queue where that is not the first.
+
     `ha1` holds the digest secrets for `realm` in hexadecimal, under "MD5" and "SHA-256"; `by` is who wants
     it. One who was removed is the same agent again. Raises AgentExists, QueueNotFound, and DatabaseError for
     a level or number that a CHECK refuses.
     """
+    queues = list(dict.fromkeys(queues))
     with tx.orm() as session:
         agent = _new_or_removed(session, name, tx.now)
         agent.ha1_md5, agent.ha1_sha256, agent.realm = ha1["MD5"], ha1["SHA-256"], realm
         agent.max_concurrent_calls = max_concurrent_calls
         agent.removed_at = None
         session.flush()
-        queue_ids = _join_queues(session, agent.id, queues)
+        queue_ids = _join_queues(session, agent.id, queues, tiers or {})
         _give_skills(session, agent.id, skills or {})
         agent_id = agent.id
     tx.add_event(
         EventType.AGENT_ADDED,
         agent=name,
         agent_id=agent_id,
-        queues=list(queues),
+        queues=queues,
         queue_ids=queue_ids,
+        tiers=[(tiers or {}).get(queue, 1) for queue in queues],
         skills=dict(skills or {}),
         max_concurrent_calls=max_concurrent_calls,
         by=by,
@@ -205,7 +210,9 @@ def realms(connection: Connection) -> set[str]:
     return set(connection.execute(REALMS).scalars())
 
 
-def _join_queues(session: Session, agent_id: int, names: Sequence[str]) -> list[int]:
+def _join_queues(
+    session: Session, agent_id: int, names: Sequence[str], tiers: Mapping[str, int]
+) -> list[int]:
     """The ids of the queues, in the order of `names`."""
     found = {
         queue.name: queue.id
@@ -216,9 +223,10 @@ def _join_queues(session: Session, agent_id: int, names: Sequence[str]) -> list[
     missing = sorted(set(names) - found.keys())
     if missing:
         raise QueueNotFound(f"there is no queue {', '.join(repr(name) for name in missing)}")
-    ids = [found[name] for name in dict.fromkeys(names)]
-    session.add_all(Membership(queue_id=queue_id, agent_id=agent_id) for queue_id in ids)
-    return ids
+    session.add_all(
+        Membership(queue_id=found[name], agent_id=agent_id, tier=tiers.get(name, 1)) for name in names
+    )
+    return [found[name] for name in names]
 
 
 def _give_skills(session: Session, agent_id: int, levels: Mapping[str, int]) -> None:

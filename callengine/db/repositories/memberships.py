@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -99,6 +100,14 @@ def empty_tiers(connection: Connection) -> dict[str, int]:
     for queue, tier in connection.execute(TIERS):
         tiers.setdefault(queue, set()).add(tier)
     return {queue: empty for queue, there in tiers.items() if (empty := _empty_tier(there)) is not None}
+
+
+def refuse_empty_tiers(tx: Transaction, queues: Iterable[str]) -> None:
+    """Raise NotAllowed if one of these queues has nobody in a tier below an agent's."""
+    with tx.orm() as session:
+        for name in sorted(queues):
+            of_name = (Queue.tenant_id == DEFAULT_TENANT_ID, Queue.name == name)
+            _refuse_empty_tier(session, name, session.scalars(select(Queue.id).where(*of_name)).one())
 
 
 def known_skills(connection: Connection) -> set[str]:

@@ -107,12 +107,15 @@ def test_a_wrap_up_that_is_none_is_refused(url: str, options: list[str], exit_co
 
 def test_a_file_of_agents_is_imported(url: str, tmp_path: Path) -> None:
     file = tmp_path / "agents.csv"
-    file.write_text("name,password,queues,skills\nann,p,support,french:5 chess\n\nbob,q,,\n")
+    file.write_text(
+        "name,password,queues,skills\nann,p,support:2,french:5 chess\n\nbob,q,,\ncarol,r,support,\n"
+    )
     result = run("import", str(file))
     assert result.exit_code == 0, result.output
     agents = stored(url)
     assert agents["ann"].skills == {"french": 5, "chess": 1}
     assert agents["bob"].queues == ()
+    assert [place.tier for name in ("ann", "carol") for place in agents[name].queues] == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +127,10 @@ def test_a_file_of_agents_is_imported(url: str, tmp_path: Path) -> None:
         ("name,password,queues,skills\nann,,,\n", "no password"),
         ("name,password,queues,skills\nann,p,,french:11\n", "french:11"),
         ("name,password,queues,skills\nann,p,nowhere,\n", "nowhere"),
+        ("name,password,queues,skills\nann,p,support:0,\n", "the tier 0; allowed: 1 to 100"),
+        ("name,password,queues,skills\nann,p,support:x,\n", "allowed: QUEUE or QUEUE:TIER"),
+        ("name,password,queues,skills\nann,p,support:2,\n", "nobody in tier 1"),
+        ("name,password,queues,skills\nann,p,,fr>3\n", "the skill 'fr>3'"),
         ("name,password,queues,skills\nann,p,,\nann,p,,\n", "ann"),
     ],
 )

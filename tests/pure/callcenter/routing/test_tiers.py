@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callengine.callcenter.routing.tiers import EVERY_TIER, open_tier, opens_after
+from callengine.callcenter.routing.tiers import EVERY_TIER, open_tier, opens_after, read_place
+from callengine.errors import BadRequest
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,16 @@ def test_a_tier_is_open_from_the_very_moment_when_it_opens(tier: int, wait: floa
 def test_what_is_closed_opens_later(waited: float, wait: float) -> None:
     tier = open_tier(waited, wait)
     assert opens_after(tier, wait) <= waited < opens_after(tier + 1, wait)
+
+
+@pytest.mark.parametrize(("text", "place"), [("sales", ("sales", 1)), ("sales:3", ("sales", 3))])
+def test_the_place_in_a_queue(text: str, place: tuple[str, int]) -> None:
+    assert read_place(text) == place
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":2", "sales:", "sales:0", "sales:101", "sales:x", "sales:1:2", "sales:²"]
+)
+def test_what_is_no_place(text: str) -> None:
+    with pytest.raises(BadRequest, match="allowed"):
+        read_place(text)
