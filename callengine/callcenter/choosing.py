@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -47,6 +48,8 @@ class Look:
         self._monotonic = monotonic
         self._on_failure = on_failure
         self._hopeless: set[tuple[int, int, int | None]] = set()
+        self._tiers: dict[int, list[int]] = {}
+        """In which tiers of a queue anybody was free when it was looked at first: no tier can be added."""
 
     def choose(self, queue: Queue, entry: Entry) -> Choice | None:
         """The agents that this caller is to be offered to now; None if it must wait."""
@@ -71,9 +74,11 @@ class Look:
     def again_at(self, queue: Queue, entry: Entry) -> float | None:
         """When more agents may be found for a caller for whom there was none, if none becomes free before."""
         waited = self._waited(entry)
-        closed = [tier for tier in self._free.tiers(queue.id) if tier not in self._open_tiers(queue, waited)]
+        open_ones, tiers = len(self._open_tiers(queue, waited)), self._tiers_of(queue)
         step_after = skills.next_step_after(queue.steps, waited)
-        waits = [opens_after(closed[0], queue.rules.tier_wait_seconds) - waited] if closed else []
+        waits = []
+        if open_ones < len(tiers):
+            waits.append(opens_after(tiers[open_ones], queue.rules.tier_wait_seconds) - waited)
         if step_after is not None:
             waits.append(step_after - waited)
         if entry.preferred_agent_id is not None and entry.preferred_until > self._now:
@@ -85,9 +90,16 @@ class Look:
     def _waited(self, entry: Entry) -> float:
         return max(0.0, self._now - entry.joined_at)
 
+    def _tiers_of(self, queue: Queue) -> list[int]:
+        found = self._tiers.get(queue.id)
+        if found is None:
+            found = self._tiers[queue.id] = self._free.tiers(queue.id)
+        return found
+
     def _open_tiers(self, queue: Queue, waited: float) -> list[int]:
+        tiers = self._tiers_of(queue)
         highest = open_tier(waited, queue.rules.tier_wait_seconds)
-        return [tier for tier in self._free.tiers(queue.id) if tier <= highest]
+        return tiers if not tiers or tiers[-1] <= highest else tiers[: bisect_right(tiers, highest)]
 
     def _preferred(self, queue: Queue, entry: Entry, required: skills.Requirement) -> Agent | None:
         """The agent for whom the caller is to wait, as long as that makes sense."""
