@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loguru import logger
 from sqlalchemy import Engine
 
-from callengine.callcenter import assignments, journal
+from callengine.callcenter import journal
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.delays import Delays
 from callengine.callcenter.dispatch import Dispatch
@@ -15,11 +15,12 @@ from callengine.callcenter.numbers import Destination, Numbers, parse_destinatio
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queues
 from callengine.callcenter.roster import Roster, agent_of
+from callengine.callcenter.routing import skills
 from callengine.callcenter.statistics import Statistics
 from callengine.callcenter.wrap_up import WrapUp
 from callengine.config import Settings
 from callengine.db.engine import reading
-from callengine.db.repositories import agents, calls, queues
+from callengine.db.repositories import agents, calls, memberships, queues
 from callengine.events.types import EventType
 from callengine.foundation import Foundation
 
@@ -87,8 +88,15 @@ def gather_people(base: Foundation) -> People:
 def warn_of_gaps(engine: Engine, lines: Queues) -> None:
     """Say in the log what callers would wait for in vain."""
     with reading(engine) as connection:
-        for gap in assignments.gaps(connection, lines):
-            logger.warning("{}", gap)
+        empty, known = memberships.empty_tiers(connection), memberships.known_skills(connection)
+    for queue in lines:
+        if queue.name in empty:
+            logger.warning(
+                "queue {} has nobody in tier {}, below tiers with agents", queue.name, empty[queue.name]
+            )
+        missing = sorted(skills.named(queue.steps) - known)
+        if missing:
+            logger.warning("queue {} wants {}, which no agent has", queue.name, ", ".join(missing))
 
 
 def _load(engine: Engine) -> tuple[Roster, Queues]:

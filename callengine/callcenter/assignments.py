@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-from sqlalchemy import Connection
-
-from callengine.callcenter.queues import Queue
 from callengine.callcenter.routing import skills
 from callengine.callcenter.routing.tiers import check_tier
 from callengine.db.repositories import memberships
@@ -51,19 +46,3 @@ def set_skill(tx: Transaction, name: str, skill: str, level: int, *, by: str) ->
     """
     skills.check_skill(skill, level, lowest=0)
     memberships.set_skill(tx, name, skill, level, by=by)
-
-
-def gaps(connection: Connection, queues: Iterable[Queue]) -> Iterator[str]:
-    """What callers would wait for in vain, queue by queue: tiers without anybody, and skills that nobody has.
-
-    Neither is refused while the service runs, since an agent may leave at any time.
-    """
-    empty = memberships.empty_tiers(connection)
-    known = memberships.known_skills(connection)
-    for queue in queues:
-        if queue.name in empty:
-            yield f"the queue {queue.name} has nobody in tier {empty[queue.name]}, below tiers with agents"
-        needs = [need for step in queue.steps for need in (*step.requirement.all, *step.requirement.any)]
-        missing = sorted({need.skill for need in needs} - known)
-        if missing:
-            yield f"the queue {queue.name} wants {', '.join(missing)}, which no agent has"

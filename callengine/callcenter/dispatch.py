@@ -77,7 +77,7 @@ class Dispatch:
         self._sweep_seconds = sweep_seconds
         self._to_look_at = _ToLookAt()
         self._deadlines: Deadlines[Entry] = Deadlines()
-        self._complaints: list[str] = []
+        self._complaints: list[tuple[str, str, str]] = []
         self._wake = Event()
         self._stopped = False
         self._group = Group()
@@ -155,7 +155,7 @@ class Dispatch:
     def take_over_rules(self) -> None:
         """The queues' rules are new: their strategies are learned, and anybody in line may be served."""
         for problem in self._strategies.learn(queue.rules.strategy for queue in self._queues):
-            logger.error("{}; round robin decides where it is wanted", problem)
+            logger.error("a strategy is missing: {}; round robin decides in its place", problem)
         for queue in self._queues:
             self._agent_freed(queue.id)
 
@@ -213,7 +213,7 @@ class Dispatch:
         found = self._decide()
         if found:
             self.found_by_sweep += found
-            logger.warning("the sweep found {} callers whom an agent was free for", found)
+            logger.warning("the sweep found {} callers for whom an agent was free", found)
 
     def _decide(self) -> int:
         """Serve whoever can be served by what has happened; how many were."""
@@ -270,14 +270,12 @@ class Dispatch:
         if not entry.is_complained_of:
             entry.is_complained_of = True
             queue = self._queues.by_id(entry.queue_id)
-            self._complaints.append(
-                f"the strategy {queue.rules.strategy} of queue {queue.name} failed: {why}"
-            )
+            self._complaints.append((queue.rules.strategy, queue.name, why))
 
     def _tell_complaints(self) -> None:
         complaints, self._complaints = self._complaints, []
-        for complaint in complaints:
-            logger.error("{}; round robin decided", complaint)
+        for strategy, queue, why in complaints:
+            logger.error("the strategy {} of queue {} failed: {}; round robin decided", strategy, queue, why)
 
 
 def _rank(found: tuple[Rank, Queue, Entry]) -> Rank:

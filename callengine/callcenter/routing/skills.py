@@ -99,6 +99,11 @@ def plain(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ]
 
 
+def named(steps: Sequence[Step]) -> set[str]:
+    """The skills that any of the steps wants."""
+    return {need.skill for step in steps for needs in step.requirement for need in needs}
+
+
 def step_at(steps: Sequence[Step], waited_seconds: float) -> int | None:
     """Which step holds for a caller who has waited so long; None if the queue has none."""
     if not steps:

@@ -120,5 +120,5 @@ def test_what_callers_would_wait_for_in_vain_is_said_at_the_start(make_desk: Mak
         desk.open()
     finally:
         logger.remove(sink)
-    assert "the queue sales has nobody in tier 1, below tiers with agents" in lines
-    assert "the queue support wants french, silver, which no agent has" in lines
+    assert "queue sales has nobody in tier 1, below tiers with agents" in lines
+    assert "queue support wants french, silver, which no agent has" in lines

@@ -119,3 +119,7 @@ def test_a_better_agent_is_no_worse(required: Requirement, has: dict[str, int], 
 )
 def test_what_a_skill_may_be_called(name: str, is_one: bool) -> None:
     assert skills.is_skill_name(name) is is_one
+
+
+def test_which_skills_are_wanted_at_all() -> None:
+    assert skills.named(STEPS) == {"french", "billing", "gold", "silver"}
