@@ -12,7 +12,7 @@ from callengine.callcenter.roster import Agent, Roster
 from callengine.callcenter.routing import own_strategies, round_robin, skills
 from callengine.callcenter.routing.base import Caller, Candidate, Strategy
 from callengine.callcenter.routing.strategies import Strategies
-from callengine.callcenter.routing.tiers import open_tier, opens_after
+from callengine.callcenter.routing.tiers import EVERY_TIER, open_tier, opens_after
 
 _ROUND_ROBIN = Strategy(round_robin.order)
 
@@ -22,6 +22,10 @@ class Choice(NamedTuple):
 
     agent_ids: tuple[int, ...]
     decision: dict[str, Any]
+    """For the log, so that it can be explained when all has changed: the strategy, how long the caller had
+    waited, the highest `tier` that was open (0: all), the number of the skill step and what it required, the
+    agent that was preferred, how many were free for the queue, and who had missed the call.
+    """
 
 
 class Look:
@@ -59,7 +63,7 @@ class Look:
         preferred = self._preferred(queue, entry, required)
         if preferred is not None:
             own = preferred.candidates.get(queue.id)
-            return self._choice(queue, entry, [own], step) if own else None
+            return self._choice(queue, entry, [own], preferred=preferred) if own else None
         tiers = self._open_tiers(queue, waited)
         group = (queue.id, tiers[-1] if tiers else 0, step)
         if group in self._hopeless:
@@ -69,7 +73,7 @@ class Look:
             self._hopeless.add(group)
             return None
         chosen = self._first_of(queue, entry, by_tier, required)
-        return self._choice(queue, entry, chosen, step) if chosen else None
+        return self._choice(queue, entry, chosen) if chosen else None
 
     def again_at(self, queue: Queue, entry: Entry) -> float | None:
         """When more agents may be found for a caller for whom there was none, if none becomes free before."""
@@ -165,14 +169,21 @@ class Look:
             else:
                 yield from strategy.order(caller, candidates, self._now)
 
-    def _choice(self, queue: Queue, entry: Entry, chosen: Sequence[Candidate], step: int | None) -> Choice:
-        agents = (self._roster.get(agent_id) for agent_id in sorted(entry.missed))
+    def _choice(
+        self, queue: Queue, entry: Entry, chosen: Sequence[Candidate], *, preferred: Agent | None = None
+    ) -> Choice:
+        waited = self._waited(entry)
+        step = skills.step_at(queue.steps, waited)
+        highest = open_tier(waited, queue.rules.tier_wait_seconds)
+        missed = (self._roster.get(agent_id) for agent_id in sorted(entry.missed))
         decision = {
             "strategy": queue.rules.strategy,
-            "waited_seconds": self._waited(entry),
-            "tier": max(each.tier for each in chosen),
+            "waited_seconds": waited,
+            "tier": 0 if highest == EVERY_TIER else highest,
             "skill_step": step,
+            "required": None if step is None else skills.plain_requirement(queue.steps[step].requirement),
+            "preferred": preferred.name if preferred else None,
             "free": self._free.count(queue.id),
-            "missed": [agent.name for agent in agents if agent is not None],
+            "missed": [agent.name for agent in missed if agent is not None],
         }
         return Choice(tuple(each.agent_id for each in chosen), decision)

@@ -89,14 +89,17 @@ def read_steps(written: object) -> tuple[Step, ...]:
 
 def plain(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """The steps as JSON has them; what `read_steps` reads."""
-    return [
-        {
-            "after_seconds": step.after_seconds,
-            "all": [str(need) for need in step.requirement.all],
-            "any": [str(need) for need in step.requirement.any],
-        }
-        for step in steps
-    ]
+    return [{"after_seconds": step.after_seconds, **plain_requirement(step.requirement)} for step in steps]
+
+
+def plain_requirement(requirement: Requirement) -> dict[str, list[str]]:
+    """The requirement as JSON has it; what `read_requirement` reads."""
+    return {name: [str(need) for need in needs] for name, needs in requirement._asdict().items()}
+
+
+def read_requirement(written: Mapping[str, Any]) -> Requirement:
+    """The requirement of a step, or of a stored decision; raises ValueError for anything else."""
+    return Requirement(_needs(written.get("all", ())), _needs(written.get("any", ())))
 
 
 def named(steps: Sequence[Step]) -> set[str]:
@@ -154,8 +157,7 @@ def _after(step: Step) -> float:
 def _step(written: object) -> Step:
     if not isinstance(written, Mapping) or not written.keys() <= _KEYS:
         raise ValueError(ALLOWED_STEPS)
-    needs = (_needs(written.get("all", ())), _needs(written.get("any", ())))
-    return Step(_seconds(written.get("after_seconds", 0)), Requirement(*needs))
+    return Step(_seconds(written.get("after_seconds", 0)), read_requirement(written))
 
 
 def _seconds(written: object) -> float:

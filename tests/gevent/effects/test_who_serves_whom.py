@@ -122,7 +122,15 @@ def test_the_log_says_on_what_an_agent_was_chosen(make_desk: MakeDesk) -> None:
     payload = desk.one("select payload from event_log where type = 'call_offered'")["payload"]
     decision = json.loads(payload)["decision"]
     assert decision.pop("waited_seconds") >= 0
-    assert decision == {"strategy": "longest_idle", "tier": 1, "skill_step": None, "free": 1, "missed": []}
+    assert decision == {
+        "strategy": "longest_idle",
+        "tier": 0,
+        "skill_step": None,
+        "required": None,
+        "preferred": None,
+        "free": 1,
+        "missed": [],
+    }
     finish(desk, caller)
 
 

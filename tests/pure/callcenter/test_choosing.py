@@ -175,12 +175,21 @@ def test_what_the_log_is_told() -> None:
         {
             "strategy": "skills",
             "waited_seconds": 40.0,
-            "tier": 2,
+            "tier": 5,
             "skill_step": 1,
+            "required": {"all": ["french>=1"], "any": []},
+            "preferred": None,
             "free": 3,
             "missed": ["agent1"],
         },
     )
+
+
+def test_the_log_is_told_of_a_preferred_agent() -> None:
+    choice = Moment(agent(1), agent(2)).look.choose(queue(), entry(**TestPreferred.preferring))
+    assert choice is not None
+    told = {key: choice.decision[key] for key in ("preferred", "tier", "skill_step", "required")}
+    assert told == {"preferred": "agent2", "tier": 0, "skill_step": None, "required": None}
 
 
 def test_who_is_alike_need_not_be_tried_twice(monkeypatch: pytest.MonkeyPatch) -> None:

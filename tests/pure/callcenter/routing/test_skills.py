@@ -98,6 +98,8 @@ levels = st.dictionaries(st.sampled_from(["french", "gold", "silver", "latin"]),
 def test_what_is_read_is_what_was_written(wanted: list[Requirement]) -> None:
     steps = tuple(skills.Step(10.0 * number, each) for number, each in enumerate(wanted))
     assert read_steps(skills.plain(steps)) == steps
+    for each in wanted:
+        assert skills.read_requirement(skills.plain_requirement(each)) == each
 
 
 @given(requirements, levels)
