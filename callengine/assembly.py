@@ -119,7 +119,7 @@ def _take_requests(base: Foundation, presence: Presence, inbound: Inbound) -> No
         algorithms=settings.security.digest_algorithms,
     )
     base.endpoint.on("REGISTER", registrar.handle)
-    base.endpoint.on("INVITE", inbound.arrive)
+    base.endpoint.on("INVITE", inbound.arrive, gate=inbound.challenge)
 
 
 def _have_addresses(base: Foundation) -> None:

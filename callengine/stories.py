@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from secrets import token_bytes
 
 from callengine.callcenter.addresses import Addresses
+from callengine.callcenter.answering import Answering
+from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.bridge import Bridge
+from callengine.callcenter.callers import Callers
 from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.debts import Debts
+from callengine.callcenter.features import Features
 from callengine.callcenter.heartbeat import Heartbeat
 from callengine.callcenter.inbound import Inbound
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.missed import MissedRules
 from callengine.callcenter.offering import Offering
+from callengine.callcenter.outbound import Outbound
 from callengine.callcenter.reconciling.looking import Looking
 from callengine.callcenter.reconciling.reconciler import Reconciler
 from callengine.callcenter.reconciling.repairs import Repairs
@@ -28,7 +34,9 @@ from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.foundation import NODE, Foundation
 from callengine.media.steady import SteadyMedia
 from callengine.people import People
-from callengine.vocabulary import OfferState
+from callengine.sip.auth import NonceBook
+from callengine.sip.authenticator import AS_PROXY, Authenticator
+from callengine.vocabulary import OfferState, RoutingMode
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,9 @@ def make_stories(base: Foundation, people: People) -> Stories:
         committer=base.committer,
         find_way=people.presence.flow_of,
     )
+    answering = Answering(base.media)
     clearing = _make_clearing(base, people)
-    inbound = _make_inbound(base, people, legs, clearing)
+    inbound = _make_inbound(base, people, legs, answering, clearing)
     debts = Debts(
         engine=base.engine,
         committer=base.committer,
@@ -63,7 +72,7 @@ def make_stories(base: Foundation, people: People) -> Stories:
         queues=people.queues,
         clearing=clearing,
     )
-    recovery = _make_recovery(base, people, legs, clearing, debts, inbound)
+    recovery = _make_recovery(base, people, legs, answering, clearing, debts, inbound)
     reconciler = _make_reconciler(base, people, clearing, debts)
     return Stories(inbound, clearing, recovery, reconciler, _make_heartbeat(base, people, addresses))
 
@@ -117,7 +126,13 @@ def _make_clearing(base: Foundation, people: People) -> Clearing:
 
 
 def _make_recovery(
-    base: Foundation, people: People, legs: Legs, clearing: Clearing, debts: Debts, inbound: Inbound
+    base: Foundation,
+    people: People,
+    legs: Legs,
+    answering: Answering,
+    clearing: Clearing,
+    debts: Debts,
+    inbound: Inbound,
 ) -> Recovery:
     """What takes up calls after a death: of the service, or of the media process."""
     refreshing = Refreshing(legs=legs, media=base.media)
@@ -136,6 +151,7 @@ def _make_recovery(
         debts=debts,
         clearing=clearing,
         take_up_leg=legs.take_up,
+        play=answering.play,
         go_on=inbound.go_on,
         look_after=refreshing.watch,
     )
@@ -186,10 +202,37 @@ def _make_looking(base: Foundation, people: People, clearing: Clearing) -> Looki
     )
 
 
-def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Clearing) -> Inbound:
+def _make_callers(base: Foundation, people: People) -> Callers:
+    settings = base.settings
+    general = settings.general
+    return Callers(
+        roster=people.roster,
+        authenticator=Authenticator(
+            realm=general.registrar_domain,
+            credentials=people.presence.secrets_of,
+            nonce_book=NonceBook(token_bytes(32)),
+            clock=base.clock,
+            algorithms=settings.security.digest_algorithms,
+            asking=AS_PROXY,
+        ),
+        domains=(
+            general.domain,
+            general.registrar_domain,
+            general.local_ip,
+            settings.sip.host,
+            settings.sip.advertised_host,
+        ),
+        open_to_anyone=settings.security.open_inbound,
+    )
+
+
+def _make_inbound(
+    base: Foundation, people: People, legs: Legs, answering: Answering, clearing: Clearing
+) -> Inbound:
     offering = Offering(
         queues=people.queues,
         legs=legs,
+        answering=answering,
         owner=base.owner,
         presence=people.presence,
         dispatch=people.dispatch,
@@ -197,20 +240,45 @@ def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Cleari
         committer=base.committer,
         clock=base.clock,
     )
+    is_direct = base.settings.routing.mode == RoutingMode.DIRECT_WHEN_AVAILABLE
     seconds = base.settings.general.max_call_duration_minutes * 60
     talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
-    return Inbound(
-        numbers=people.numbers,
-        queues=people.queues,
-        live=people.live,
+    arrivals = Arrivals(owner=base.owner, tenant_id=DEFAULT_TENANT_ID)
+    outbound = Outbound(
+        arrivals=arrivals,
+        roster=people.roster,
+        presence=people.presence,
         legs=legs,
-        owner=base.owner,
-        waiting=Waiting(people.dispatch, offering),
         talking=talking,
         clearing=clearing,
         committer=base.committer,
         clock=base.clock,
-        tenant_id=DEFAULT_TENANT_ID,
-        open_to_anyone=base.settings.security.open_inbound,
+        ring_seconds=base.settings.routing.agent_assignment_timeout_seconds,
+    )
+    features = Features(
+        arrivals=arrivals,
+        numbers=people.numbers,
+        roster=people.roster,
+        legs=legs,
+        media=base.media,
+        committer=base.committer,
+        clock=base.clock,
+    )
+    return Inbound(
+        numbers=people.numbers,
+        roster=people.roster,
+        queues=people.queues,
+        live=people.live,
+        legs=legs,
+        answering=answering,
+        waiting=Waiting(people.dispatch, offering, may_ring_at_once=is_direct),
+        talking=talking,
+        clearing=clearing,
+        committer=base.committer,
+        clock=base.clock,
+        callers=_make_callers(base, people),
+        arrivals=arrivals,
+        outbound=outbound,
+        features=features,
         max_queue_depth=base.settings.routing.max_queue_depth,
     )

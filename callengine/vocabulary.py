@@ -19,7 +19,7 @@ class AgentState(StrEnum):
 
 
 class CallState(StrEnum):
-    """Where a customer's call is on its way."""
+    """Where a call is on its way; `arrived` is one to a feature, which is neither queued nor offered."""
 
     ARRIVED = "arrived"
     QUEUED = "queued"
@@ -107,6 +107,15 @@ class AnswerMode(StrEnum):
     """183 and music; 200 when an agent answers."""
     WITH_AGENT = "with_agent"
     """180; 200 when an agent answers."""
+
+
+class RoutingMode(StrEnum):
+    """What becomes of a caller for whom an agent is free when it calls."""
+
+    QUEUE_FIRST = "queue_first"
+    """It is answered, or told to wait, like every other."""
+    DIRECT_WHEN_AVAILABLE = "direct_when_available"
+    """It hears ringing, and the agent's phones ring at once."""
 
 
 class EmptyWhen(StrEnum):

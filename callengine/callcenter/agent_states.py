@@ -12,6 +12,9 @@ another phone that registers does not end it, going offline does. It can be orde
 offer or a call, is in wrap-up or is offline is paused when that is over. Too many offers missed in a row
 order one too. Who is about to sign off or to be paused is offered no further calls.
 
+An agent may call in any state, if it has room for one more call, and is busy with it. Its pause or wrap-up
+stands over then, and goes on afterwards, the wrap-up to the time that it had.
+
 So what comes next may depend on what was ordered, and on what is left: `signing_on`, `released` and
 `wrap_up_over` choose which one of several inputs a happening is.
 
@@ -31,6 +34,7 @@ class AgentInput(StrEnum):
     SIGNED_ON = "signed_on"
     SIGNED_ON_TO_PAUSE = "signed_on_to_pause"
     SIGNED_OFF = "signed_off"
+    CALLED = "called"
     CLAIMED = "claimed"
     CONNECTED = "connected"
     RELEASED_WITH_MORE = "released_with_more"
@@ -53,6 +57,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.SIGNED_ON: _S.AVAILABLE,
         _I.SIGNED_ON_TO_PAUSE: _S.PAUSED,
         _I.SIGNED_OFF: _S.OFFLINE,
+        _I.CALLED: _S.BUSY,
         _I.PAUSE_ORDERED: _S.OFFLINE,
         _I.RESUMED: _S.OFFLINE,
     },
@@ -63,6 +68,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.PAUSED: _S.PAUSED,
         _I.PAUSE_ORDERED: _S.PAUSED,
         _I.RESUMED: _S.AVAILABLE,
+        _I.CALLED: _S.BUSY,
     },
     _S.RESERVED: {
         _I.SIGNED_ON: _S.RESERVED,
@@ -71,6 +77,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.CONNECTED: _S.BUSY,
         _I.RELEASED_WITH_MORE: _S.RESERVED,
         _I.RELEASED_LAST: _S.AVAILABLE,
+        _I.CALLED: _S.BUSY,
         _I.RELEASED_TO_PAUSE: _S.PAUSED,
         _I.RELEASED_TO_SIGN_OFF: _S.OFFLINE,
         _I.PAUSE_ORDERED: _S.RESERVED,
@@ -84,6 +91,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.RELEASED_WITH_MORE: _S.BUSY,
         _I.RELEASED_LAST: _S.AVAILABLE,
         _I.RELEASED_TO_WRAP_UP: _S.WRAP_UP,
+        _I.CALLED: _S.BUSY,
         _I.RELEASED_TO_PAUSE: _S.PAUSED,
         _I.RELEASED_TO_SIGN_OFF: _S.OFFLINE,
         _I.PAUSE_ORDERED: _S.BUSY,
@@ -96,6 +104,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.WRAP_UP_ENDED: _S.AVAILABLE,
         _I.WRAP_UP_ENDED_TO_PAUSE: _S.PAUSED,
         _I.PAUSED: _S.PAUSED,
+        _I.CALLED: _S.BUSY,
         _I.PAUSE_ORDERED: _S.WRAP_UP,
         _I.RESUMED: _S.WRAP_UP,
     },
@@ -105,6 +114,7 @@ TRANSITIONS: dict[AgentState, dict[AgentInput, AgentState]] = {
         _I.PAUSED: _S.PAUSED,
         _I.PAUSE_ORDERED: _S.PAUSED,
         _I.RESUMED: _S.AVAILABLE,
+        _I.CALLED: _S.BUSY,
     },
 }
 
@@ -163,6 +173,11 @@ def set_straight(
     return AgentState.PAUSED if is_pause_ordered else AgentState.AVAILABLE
 
 
-def is_leaving(*, load: int, signed_on: bool, pause_next_reason: str | None) -> bool:
-    """Whether an agent is offered nothing more, since it is to be signed off or paused after its calls."""
-    return (load > 0 and not signed_on) or pause_next_reason is not None
+def is_leaving(
+    *, load: int, signed_on: bool, pause_next_reason: str | None, wrap_up_until: float | None
+) -> bool:
+    """Whether an agent is offered nothing more: it is to be signed off or paused after its calls.
+
+    Or it has calls although its wrap-up lasts: then they are its own.
+    """
+    return (load > 0 and (not signed_on or wrap_up_until is not None)) or pause_next_reason is not None

@@ -67,6 +67,8 @@ def claim(tx: Transaction, agent_id: int, *, call_id: str) -> None:
         raise GuardFailed(f"agent {agent.name} is to be signed off")
     if agent.pause_next_reason is not None:
         raise GuardFailed(f"agent {agent.name} is to be paused")
+    if agent.load and agent.wrap_up_until is not None:
+        raise GuardFailed(f"agent {agent.name} is in wrap-up, and calls")
     if agent.delayed_until is not None and agent.delayed_until > tx.now:
         raise GuardFailed(f"agent {agent.name} is left alone after an offer that was {agent.delayed_after}")
     change(
@@ -106,6 +108,7 @@ def release(
     agent = agent_states.read_for_change(tx, agent_id)
     is_to_stay = agent.signed_on and agent_states.is_reachable(tx, agent_id)
     wrap_up = max(agent.wrap_up_next_seconds, wrap_up_seconds if was_connected else 0.0)
+    rest_of_wrap_up = max(0.0, (agent.wrap_up_until or tx.now) - tx.now)
     follows = {} if was_connected or not is_missed(cause) else _missed(agent, cause, missed_rules, tx.now)
     if was_connected:
         follows = _counted(tx, agent, call_id)
@@ -113,7 +116,7 @@ def release(
     happening = released(
         load_left=agent.load - 1,
         is_to_stay=is_to_stay,
-        wrap_up_seconds=wrap_up,
+        wrap_up_seconds=max(wrap_up, rest_of_wrap_up),
         is_pause_ordered=pause_next is not None,
     )
     change(
@@ -125,7 +128,7 @@ def release(
         free_since=agent.available_since if keeps_idle_time else None,
         load=agent.load - 1,
         wrap_up_next_seconds=wrap_up,
-        wrap_up_until=tx.now + wrap_up,
+        wrap_up_until=tx.now + max(wrap_up, rest_of_wrap_up),
         **follows,
     )
 
@@ -231,7 +234,7 @@ def _refuse_unless_possible(agent: AgentStanding, wanted: AgentInput) -> None:
 
 def refuse_without_code(tx: Transaction, agent: AgentStanding) -> None:
     """Refuse that somebody ends the agent's wrap-up if its queue wants a code, and there is none yet."""
-    if agent.state is not AgentState.WRAP_UP:
+    if agent.wrap_up_until is None:
         return
     conversation = conversation_of(tx, agent)
     if conversation and conversation.is_code_required and conversation.code is None:
@@ -283,13 +286,20 @@ def _settled(
         state_since=old.state_since if state is old.state else now,
         available_since=_available_since(old, state, free_since or now),
         signed_on=new.signed_on and not is_offline,
-        wrap_up_until=new.wrap_up_until if state is AgentState.WRAP_UP else None,
+        wrap_up_until=_wrap_up_until(old, new),
         wrap_up_next_seconds=new.wrap_up_next_seconds if new.load else 0.0,
         pause_reason=(new.pause_next_reason or new.pause_reason) if is_paused else None,
         pause_next_reason=None if is_order_over else new.pause_next_reason,
         delayed_until=new.delayed_until if is_delayed else None,
         delayed_after=new.delayed_after if is_delayed else None,
     )
+
+
+def _wrap_up_until(old: AgentStanding, new: AgentStanding) -> float | None:
+    """A wrap-up in which the agent calls keeps its end."""
+    if new.state is AgentState.WRAP_UP:
+        return new.wrap_up_until
+    return old.wrap_up_until if new.load else None
 
 
 def _available_since(old: AgentStanding, state: AgentState, free_since: float) -> float | None:

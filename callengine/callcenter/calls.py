@@ -1,4 +1,4 @@
-"""What is alive of a customer's call: the call, its place in a queue, and its legs."""
+"""What is alive of a call: the call, its place in a queue if it has one, and its legs."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ class Leg:
     """What the phone agreed to; None until it has answered."""
     binding_id: int | None = None
     """The registration that an agent's leg leads to."""
+    made_by: int | None = None
+    """The agent who calls from it, and is busy until this phone is quiet; None for a customer's."""
+    status: int = 200
+    """What a caller's phone is told: 180 (it rings), 183 (early media) or 200, as the leg's row has it."""
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether its INVITE was answered, and media agreed: only then may it be asked for anything."""
+        return self.agreement is not None and self.status == 200
 
     @property
     def incoming(self) -> IncomingSession:
@@ -63,6 +72,8 @@ class Entry:
     preferred_agent_id: int | None = None
     """The agent that the caller is to wait for, until `preferred_until`."""
     preferred_until: float = 0.0
+    rounds: int = 0
+    """How often it has been offered; each time is one round, to one agent or several."""
     chosen: tuple[int, ...] = ()
     """Whom dispatch has chosen (keys of agents), while `assigned` is set; empty if `taken_out` says why."""
     decision: dict[str, Any] | None = None
@@ -70,6 +81,8 @@ class Entry:
     taken_out: str | None = None
     """Why somebody took the caller out of the line."""
     assigned: Event = field(default_factory=Event)
+    made_by: int | None = None
+    """The agent who calls, and is not offered its own call; None for a customer's."""
     missed: set[int] = field(default_factory=set)
     """The agents that this call was offered to in vain since all others had their turn."""
     retry_at: float = 0.0
@@ -85,22 +98,53 @@ class Entry:
 
 @dataclass(eq=False)
 class Call:
-    """One customer's call. Times are seconds since the epoch."""
+    """One call, a customer's or an agent's. Times are seconds since the epoch."""
 
     id: str
-    entry: Entry
+    place: Entry | None
+    """Where it stands in a queue; None if it leads to one agent alone, or to a feature."""
     caller: Leg
     caller_number: str | None
     caller_name: str | None
     dialled: str
     arrived_at: float
-    offer: Offer | None = None
-    """The offer that an agent has answered."""
+    offers: list[Offer] = field(default_factory=list)
+    """Those of the present round that ring; once an agent has answered, that one's alone."""
     connected_at: float | None = None
     told_to_end: str | None = None
     """Why somebody other than its phones has it ended; the cause in its record."""
     is_over: bool = False
     """Its record is complete; what is left of it is being cleared."""
+
+    @property
+    def entry(self) -> Entry:
+        """The place of a call that waits in a queue, or waited."""
+        assert self.place is not None
+        return self.place
+
+    @entry.setter
+    def entry(self, entry: Entry) -> None:
+        self.place = entry
+
+    @property
+    def hears_music(self) -> bool:
+        """Whether its caller waits, and hears us while it does: not if its phone rings."""
+        return self.place is not None and self.connected_at is None and self.caller.status > 180
+
+    @property
+    def phones(self) -> list[Leg]:
+        """The legs to agents' phones, of all its offers."""
+        return [leg for offer in self.offers for leg in offer.legs]
+
+    @property
+    def legs(self) -> list[Leg]:
+        """All that are alive of it."""
+        return [self.caller, *self.phones]
+
+    @property
+    def answered_by(self) -> Leg | None:
+        """The agent's phone that has answered."""
+        return next((offer.answered for offer in self.offers if offer.answered is not None), None)
 
 
 @dataclass(eq=False)
@@ -112,6 +156,8 @@ class Offer:
     agent_name: str
     wrap_up_seconds: float
     """What the queue grants the agent if this becomes a conversation."""
+    is_direct: bool = False
+    """It came through no queue: if the agent does not take it, it has missed nothing."""
     legs: list[Leg] = field(default_factory=list)
     answered: Leg | None = None
     unusable: list[Leg] = field(default_factory=list)

@@ -110,7 +110,7 @@ class Look:
         if entry.preferred_agent_id is None or entry.preferred_until <= self._now:
             return None
         agent = self._roster.get(entry.preferred_agent_id)
-        if agent is None or agent.id in entry.missed or not agent.is_here:
+        if agent is None or not agent.is_here or agent.id in entry.missed or agent.id == entry.made_by:
             return None
         serves = queue.id in agent.queue_ids and skills.meets(required, agent.levels)
         return agent if serves else None
@@ -127,6 +127,8 @@ class Look:
         missed: list[Candidate] = []
         others: list[Candidate] = []
         for candidate in self._in_order(strategy, queue, entry, by_tier, required):
+            if candidate.agent_id == entry.made_by:
+                continue
             (missed if candidate.agent_id in entry.missed else others).append(candidate)
             if others and not strategy.rings_all:
                 return others

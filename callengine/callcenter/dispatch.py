@@ -261,7 +261,7 @@ class Dispatch:
         self._take_out(queue, entry)
         for agent in map(self._roster.by_id, choice.agent_ids):
             self._roster.hold(agent)
-        queue.last_agent_id = choice.agent_ids[-1]
+        queue.last_agent_id = choice.agent_ids[0]
         entry.chosen, entry.decision = choice
         entry.assigned.set()
 

@@ -90,7 +90,10 @@ def _take_over(agent: Agent, record: AgentRecord) -> None:
     agent.max_concurrent_calls = record.max_concurrent_calls
     agent.available_since = record.available_since or record.state_since
     agent.is_leaving = is_leaving(
-        load=record.load, signed_on=record.signed_on, pause_next_reason=record.pause_next_reason
+        load=record.load,
+        signed_on=record.signed_on,
+        pause_next_reason=record.pause_next_reason,
+        wrap_up_until=record.wrap_up_until,
     )
     agent.queue_ids = tuple(place.queue_id for place in record.queues)
     agent.places = {place.queue_id: Place(place.tier, place.position) for place in record.queues}
@@ -124,6 +127,10 @@ class Roster:
             return self._by_name[name]
         except KeyError:
             raise AgentNotFound(f"there is no agent {name!r}") from None
+
+    def knows(self, name: str) -> bool:
+        """Whether there is an agent of this name."""
+        return name in self._by_name
 
     def by_id(self, agent_id: int) -> Agent:
         """The agent with this key; raises `AgentNotFound`."""
@@ -179,6 +186,7 @@ class Roster:
             load=agent.load,
             signed_on=event.payload["signed_on"],
             pause_next_reason=event.payload["pause_next_reason"],
+            wrap_up_until=event.payload["wrap_up_until"],
         )
         agent.calls_handled = event.payload.get("calls_handled", agent.calls_handled)
         agent.talk_seconds = event.payload.get("talk_seconds", agent.talk_seconds)

@@ -131,6 +131,21 @@ def _destinations(settings: Settings) -> Iterator[Breach]:
             yield Breach(f"numbers.{number}.destination", (), f"there is no queue {queue}{hint}")
 
 
+def _pauses(settings: Settings) -> Iterator[Breach]:
+    """What a feature number pauses for; without a third part that is the word `feature`."""
+    allowed = settings.agents.pause_reasons
+    for number, entry in settings.numbers.items():
+        kind, _, rest = entry.destination.partition(":")
+        feature, _, reason = rest.partition(":")
+        if (kind, feature) == ("feature", "pause") and allowed and (reason or "feature") not in allowed:
+            yield Breach(
+                f"numbers.{number}.destination",
+                ("agents.pause_reasons",),
+                f"pauses for {reason or 'feature'}, which agents.pause_reasons does not have; "
+                f"allowed: {', '.join(f'feature:pause:{each}' for each in allowed)}",
+            )
+
+
 _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _ports,
     _open_inbound,
@@ -142,4 +157,5 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _strategies,
     _skills,
     _destinations,
+    _pauses,
 )

@@ -33,7 +33,8 @@ from callengine.sip.grammar import format_host
 from callengine.sip.identifiers import new_branch
 from callengine.sip.message import Request, Response, is_keepalive, parse
 from callengine.sip.next_hop import over
-from callengine.sip.reception import DialogKey, DialogOwner, Handler, Reception
+from callengine.sip.progress import Progress
+from callengine.sip.reception import DialogKey, DialogOwner, Gate, Handler, Reception
 from callengine.sip.screening import Screening
 from callengine.sip.stateless import stateless_refusal
 from callengine.sip.timer_driver import TimerDriver
@@ -97,6 +98,7 @@ class Endpoint:
             on_request=self._reception.take_request,
             on_ack=self._reception.take_ack,
             on_stray_response=self._reception.take_stray_response,
+            refuse_at_once=self._reception.refuse_at_once,
         )
 
     # Life
@@ -126,12 +128,13 @@ class Endpoint:
         """Receive nothing new: what comes now is for the next process, to which it is repeated."""
         self._switch.deafen()
 
-    def on(self, method: str, handler: Handler) -> None:
+    def on(self, method: str, handler: Handler, *, gate: Gate | None = None) -> None:
         """Have `handler` called for each new request of this method; it stands in Allow from now on.
 
-        An error of our tree that leaves the handler is answered with its status, any other with 500.
+        An error of our tree that leaves the handler is answered with its status, any other with 500. What
+        `gate` answers never comes so far: it takes no worker and no transaction.
         """
-        self._reception.on(method, handler)
+        self._reception.on(method, handler, gate)
 
     # Figures
 
@@ -293,12 +296,22 @@ class Endpoint:
         self.send_request(request, flow, on_response=take, on_failure=outcome.set_exception)
         return cast(Response, outcome.get())
 
-    def take_up_answered(self, invite: Request, source: Flow, answer: Response) -> ServerTransaction:
-        """Take up an INVITE that an earlier process has given a 2xx, or was about to: nothing is sent.
+    def take_up_invite(self, invite: Request, source: Flow, given: Response) -> ServerTransaction:
+        """Take up an INVITE that an earlier process has answered, finally or not: nothing is sent.
 
-        Its CANCEL is answered from now on, and its repetition is not taken for a new call.
+        `given` is the last answer, a 2xx or a provisional one, or the one that was about to be given. The
+        CANCEL of the INVITE is answered from now on, and its repetition is not taken for a new call.
         """
-        return self._layer.take_up_answered(invite, source, answer)
+        return self._layer.take_up_invite(invite, source, given)
+
+    def repeat_progress(self, transaction: ServerTransaction) -> Progress:
+        """Repeat the provisional answer that the INVITE was just given, until that is stopped."""
+        return Progress(
+            transaction,
+            interval=self.timers.progress,
+            queue=self._driver.queue,
+            now=self.clock.monotonic,
+        )
 
     def repeat_until_ack(
         self, transaction: ServerTransaction, *, cseq: int, on_unacknowledged: Callable[[], None]

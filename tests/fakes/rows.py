@@ -68,6 +68,7 @@ def rules(**values: Any) -> QueueRules:
         "wrap_up_seconds": 0.0,
         "wrap_up_codes": (),
         "wrap_up_code_required": False,
+        "answer": "immediately",
     }
     return QueueRules(**(defaults | values))
 

@@ -35,7 +35,9 @@ _LAST_BINDING = "the last `bindings.expires_at` of its phones"
 LEASES: Mapping[str, Mapping[StrEnum, Lease]] = {
     "call": {
         CallState.ARRIVED: Lease(
-            "at once: the same transaction queues it", (_E.CALL_QUEUED,), (_R.CALL_WITHOUT_STORY,)
+            "as long as the signal of a feature sounds, once its 200 is acknowledged (64*T1)",
+            (_E.CALL_ENDED,),
+            (_R.CALL_WITHOUT_STORY,),
         ),
         CallState.QUEUED: Lease(
             "`queue_entries.expires_at`",
@@ -77,8 +79,8 @@ LEASES: Mapping[str, Mapping[StrEnum, Lease]] = {
     },
     "leg": {
         LegState.INVITING: Lease(
-            "`offers.deadline_at`",
-            (_E.CALL_CONNECTED, _E.LEG_CLOSED),
+            "`offers.deadline_at`; a caller's, which is not answered yet, `queue_entries.expires_at`",
+            (_E.CALL_CONNECTED, _E.CALL_OFFER_FAILED, _E.LEG_CLOSED),
             (_R.LEG_WITHOUT_DIALOG, _R.DIALOG_NOT_KNOWN, _R.LEG_WITHOUT_MEDIA),
         ),
         LegState.CONNECTED: Lease(

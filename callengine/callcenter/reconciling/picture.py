@@ -32,14 +32,14 @@ class OfferRow(NamedTuple):
 
     id: str
     call_id: str
-    entry_id: str
+    entry_id: str | None
     agent_id: int
     state: str
     deadline_at: float
 
 
 class LegRow(NamedTuple):
-    """A leg that has not ended; `agent_id` is whom its offer was made to."""
+    """A leg that has not ended; `agent_id` is whom its offer was made to, `made_by` who calls from it."""
 
     id: str
     call_id: str
@@ -47,6 +47,7 @@ class LegRow(NamedTuple):
     agent_id: int | None
     state: str
     end_cause: str | None
+    made_by: int | None = None
 
 
 class AgentRow(NamedTuple):
@@ -71,10 +72,11 @@ class QueueRow(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A call that goes on in this process. `offer_id` is of the offer that it knows."""
+    """A call that goes on in this process. `offer_ids` are of the offers that it knows."""
 
-    entry_id: str
-    offer_id: str | None
+    entry_id: str | None
+    """None if the call has no place in a queue."""
+    offer_ids: frozenset[str]
     is_over: bool
     is_connected: bool
     is_in_line: bool

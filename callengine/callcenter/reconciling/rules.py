@@ -26,13 +26,15 @@ def disagreements(picture: Picture) -> list[Disagreement]:
 
 
 def expected_loads(picture: Picture) -> dict[int, int]:
-    """For each agent how many offers hold it: those that are alive, and those whose phones are not quiet."""
+    """How much holds each agent: offers that are alive or whose phones are not quiet, and its own calls."""
     holding: dict[int, set[str]] = defaultdict(set)
     for offer in picture.offers.values():
         holding[offer.agent_id].add(offer.id)
     for leg in picture.legs.values():
         if leg.agent_id is not None and leg.offer_id is not None and leg.end_cause != COMPLETED_ELSEWHERE:
             holding[leg.agent_id].add(leg.offer_id)
+        if leg.made_by is not None:
+            holding[leg.made_by].add(leg.call_id)
     return {agent_id: len(offers) for agent_id, offers in holding.items()}
 
 
@@ -68,7 +70,7 @@ def _entries(picture: Picture) -> Iterator[Disagreement]:
 
 def _stands_nowhere(story: Story) -> bool:
     has_place = story.is_in_line or story.is_connected
-    return not has_place and story.offer_id is None and not story.agent_ids
+    return not has_place and not story.offer_ids and not story.agent_ids
 
 
 def _depths(picture: Picture) -> Iterator[Disagreement]:
@@ -87,7 +89,7 @@ def _offers(picture: Picture) -> Iterator[Disagreement]:
             yield Disagreement(Reason.OFFER_WITHOUT_CALL, offer.id, offer.call_id)
         elif story is None or story.is_over:
             continue  # the call's own disagreement, or its end is being stored
-        elif story.offer_id != offer.id:
+        elif offer.id not in story.offer_ids:
             yield Disagreement(Reason.OFFER_WITHOUT_STORY, offer.id, offer.call_id)
         elif offer.state == OfferState.RINGING and offer.deadline_at < picture.now:
             yield Disagreement(Reason.OFFER_PAST_ITS_LEASE, offer.id, offer.call_id)
@@ -121,7 +123,7 @@ def _live_leg(picture: Picture, leg: LegRow) -> Iterator[Disagreement]:
 
 def _rings_elsewhere(leg: LegRow, story: Story) -> bool:
     """Whether this phone has refused, or was hung up, while the offer goes on: its row waits for that."""
-    return leg.state == LegState.INVITING and leg.offer_id == story.offer_id
+    return leg.state == LegState.INVITING and leg.offer_id in story.offer_ids
 
 
 def _dialogs(picture: Picture) -> Iterator[Disagreement]:
@@ -169,7 +171,10 @@ def _is_known_otherwise(known: KnownAgent, agent: AgentRow, now: float) -> bool:
     """A time that is over ends a delay in the row by itself, in memory a timer has to."""
     is_delayed = agent.delayed_until is not None and agent.delayed_until > now
     leaves = is_leaving(
-        load=agent.load, signed_on=bool(agent.signed_on), pause_next_reason=agent.pause_next_reason
+        load=agent.load,
+        signed_on=bool(agent.signed_on),
+        pause_next_reason=agent.pause_next_reason,
+        wrap_up_until=agent.wrap_up_until,
     )
     as_known = (known.state, known.load, known.is_leaving, known.delayed_until is not None)
     return as_known != (agent.state, agent.load, leaves, is_delayed)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from callengine.config.declaration import SECONDS, SKILL_STEPS, STRATEGY, WORDS, Setting
-from callengine.config.kinds import Number, Switch, Whole
+from callengine.config.kinds import Choice, Number, Switch, Whole
+from callengine.vocabulary import AnswerMode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,5 +80,13 @@ class Queue:
             Switch(),
             "Whether nobody may end a wrap-up before its time without a code; wants wrap_up_seconds.",
             False,
+        ),
+    ]
+    answer: Annotated[
+        str,
+        Setting(
+            Choice(tuple(AnswerMode)),
+            "What a waiting caller is told: 200 and music, 183 and music, or 180; 200 then with the agent.",
+            "immediately",
         ),
     ]

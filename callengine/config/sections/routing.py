@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from callengine.config.declaration import SECONDS, STRATEGY, Setting
-from callengine.config.kinds import Number, Switch, Whole
+from callengine.config.kinds import Choice, Number, Switch, Whole
+from callengine.vocabulary import RoutingMode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,14 @@ class Routing:
     ageing_points_per_minute: Annotated[
         float,
         Setting(Number(0, 1000), "By how much a caller's priority grows with each minute of waiting.", 0),
+    ]
+    mode: Annotated[
+        str,
+        Setting(
+            Choice(tuple(RoutingMode)),
+            "Whether callers wait in line first, or hear ringing while a free agent's phone rings at once.",
+            "queue_first",
+        ),
     ]
     max_queue_depth: Annotated[
         int,

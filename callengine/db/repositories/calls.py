@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, insert, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
@@ -23,10 +23,12 @@ CONNECT = (
         state=CallState.CONNECTED,
         agent_id=bindparam("agent_id"),
         connected_at=bindparam("connected_at"),
+        answered_at=func.coalesce(_calls.c.answered_at, bindparam("connected_at")),
         wait_seconds=bindparam("wait_seconds"),
         ring_seconds=bindparam("ring_seconds"),
     )
 )
+ANSWER = update(_calls).where(_calls.c.id == bindparam("call_key")).values(answered_at=bindparam("answered"))
 END = (
     update(_calls)
     .where(_calls.c.id == bindparam("call_key"), _calls.c.state != CallState.ENDED)
@@ -48,10 +50,11 @@ LIVE = (
     )
     .order_by(_calls.c.arrived_at, _calls.c.id)
 )
+_was_served = and_(_calls.c.connected_at.is_not(None), _calls.c.queue_id.is_not(None))
 TOTALS = select(
     func.count(),
-    func.count(_calls.c.connected_at),
-    func.sum(case((_calls.c.connected_at.is_not(None), _calls.c.wait_seconds))),
+    func.count(case((_was_served, 1))),
+    func.sum(case((_was_served, _calls.c.wait_seconds))),
 ).select_from(_calls)
 _LATEST_OF_NUMBER = (
     select(_calls.c.agent_id, _calls.c.arrived_at)
@@ -83,10 +86,15 @@ def change_state(tx: Transaction, call_id: str, present: CallState, state: CallS
     )
 
 
+def answer(tx: Transaction, call_id: str) -> None:
+    """The caller's phone is given its 200, now, before an agent has answered."""
+    tx.change(ANSWER, {"call_key": call_id, "answered": tx.now})
+
+
 def connect(
     tx: Transaction, call_id: str, *, agent_id: int, wait_seconds: float, ring_seconds: float
 ) -> None:
-    """An agent has answered: `offered` becomes `connected`, now."""
+    """An agent has answered: `offered` becomes `connected`, now; so is the caller if it was not before."""
     tx.guard(
         CONNECT,
         {
@@ -139,7 +147,7 @@ def live(connection: Connection, node: str) -> list[dict[str, Any]]:
 
 
 def totals(connection: Connection) -> tuple[int, int, float]:
-    """Calls that ever arrived, those that were answered, and the sum of their waiting times in seconds."""
+    """Calls that ever arrived, those of queues that were answered, and the sum of their waiting seconds."""
     arrived, answered, waited = connection.execute(TOTALS).one()
     return int(arrived), int(answered), float(waited or 0.0)
 

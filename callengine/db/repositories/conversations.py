@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Double, bindparam, func, select, update
 
 from callengine.db.base import table_of
 from callengine.db.models import Offer, Queue, QueueEntry
@@ -43,7 +43,9 @@ TALKED = (
     .limit(1)
 )
 WRAPPED_UP = (
-    update(_offers).where(_offers.c.id == bindparam("offer_key")).values(wrap_up_seconds=bindparam("took"))
+    update(_offers)
+    .where(_offers.c.id == bindparam("offer_key"))
+    .values(wrap_up_seconds=func.coalesce(_offers.c.wrap_up_seconds, 0.0) + bindparam("took", type_=Double))
 )
 CODE = update(_offers).where(_offers.c.id == bindparam("offer_key")).values(wrap_up_code=bindparam("code"))
 
@@ -79,7 +81,7 @@ def talk_seconds(tx: Transaction, *, call_id: str, agent_id: int) -> float:
 
 
 def wrapped_up(tx: Transaction, offer_id: str, *, seconds: float) -> None:
-    """Note how long the wrap-up after the conversation took."""
+    """Add to how long the wrap-up after the conversation took; a call of the agent's own interrupts it."""
     tx.change(WRAPPED_UP, {"offer_key": offer_id, "took": max(0.0, seconds)})
 
 

@@ -35,6 +35,7 @@ class QueueRules:
     wrap_up_seconds: float
     wrap_up_codes: tuple[str, ...]
     wrap_up_code_required: bool
+    answer: str
 
 
 RULES = tuple(each.name for each in fields(QueueRules))

@@ -108,10 +108,18 @@ def test_what_was_counted_again_is_set_straight(
 
 
 @pytest.mark.parametrize(
-    ("load", "signed_on", "pause_next", "expected"),
-    [(0, True, None, False), (1, True, None, False), (1, False, None, True), (1, True, "lunch", True)],
+    ("load", "signed_on", "pause_next", "until", "expected"),
+    [
+        (0, True, None, None, False),
+        (1, True, None, None, False),
+        (1, False, None, None, True),
+        (1, True, "lunch", None, True),
+        (0, True, None, 9.0, False),
+        (1, True, None, 9.0, True),
+    ],
 )
 def test_who_is_about_to_leave_is_offered_nothing_more(
-    load: int, signed_on: bool, pause_next: str | None, expected: bool
+    load: int, signed_on: bool, pause_next: str | None, until: float | None, expected: bool
 ) -> None:
-    assert is_leaving(load=load, signed_on=signed_on, pause_next_reason=pause_next) is expected
+    found = is_leaving(load=load, signed_on=signed_on, pause_next_reason=pause_next, wrap_up_until=until)
+    assert found is expected

@@ -115,6 +115,15 @@ def test_ring_all_leaves_out_who_missed_the_call_while_there_are_others() -> Non
     assert Moment(agent(1), agent(2)).chosen(queue(strategy="ring_all"), missed) == (1, 2)
 
 
+def test_nobody_is_offered_a_call_of_its_own() -> None:
+    own = entry(made_by=1)
+    assert Moment(agent(1), agent(2)).chosen(queue(), own) == (2,)
+    assert Moment(agent(1)).chosen(queue(), own) == ()
+    assert Moment(agent(1), agent(2)).chosen(queue(strategy="ring_all"), own) == (2,)
+    own.preferred_agent_id, own.preferred_until = 1, NOW + 60
+    assert Moment(agent(1), agent(2)).chosen(queue(), own) == (2,)
+
+
 class TestPreferred:
     """Waiting for one agent in particular."""
 

@@ -26,6 +26,7 @@ def changed(**payload: Any) -> Event:
         "available_since": 100.0,
         "signed_on": True,
         "pause_next_reason": None,
+        "wrap_up_until": None,
         "delayed_until": None,
     }
     return Event(1, 200.0, EventType.AGENT_STATE_CHANGED, None, None, "alice", standing | payload)
@@ -43,6 +44,7 @@ def free(roster: Roster) -> list[int]:
         ({"new": "busy", "load": 2}, False),
         ({"new": "busy", "load": 1, "signed_on": False}, False),
         ({"new": "busy", "load": 1, "pause_next_reason": "lunch"}, False),
+        ({"new": "busy", "load": 1, "wrap_up_until": 230.0}, False),
         ({"delayed_until": 230.0}, False),
         ({"new": "paused"}, False),
         ({"new": "wrap_up"}, False),

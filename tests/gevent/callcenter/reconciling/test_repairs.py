@@ -168,6 +168,34 @@ def test_an_agent_that_talks_is_not_free(make_ward: MakeWard) -> None:
     ward.nothing_is_left()
 
 
+def test_an_agent_that_calls_is_not_free(make_ward: MakeWard) -> None:
+    ward = make_ward("alice", "bob")
+    alice, bob = ward.desk.agent("alice"), ward.desk.agent("bob")
+    call = alice.call_as_agent("bob")
+    assert bob.wait_for_call().confirmed.wait(5)
+    ward.damage("UPDATE agents SET state = 'available', load = 0 WHERE name = 'alice'")
+    ward.wait_for_repair(Reason.AGENT_LOAD_DIFFERS)
+    ward.desk.until("select state from agents where name = 'alice'", "busy")
+    assert call.hang_up()
+    ward.nothing_is_left()
+    assert ward.repaired() == [Reason.AGENT_LOAD_DIFFERS]
+
+
+def test_a_call_to_one_agent_without_a_story_is_ended(make_ward: MakeWard) -> None:
+    ward = make_ward("alice", "bob")
+    alice, bob = ward.desk.agent("alice"), ward.desk.agent("bob")
+    call = alice.call_as_agent("bob")
+    assert bob.wait_for_call().confirmed.wait(5)
+    ward.parts.people.live.remove(ward.the_call())
+    ward.wait_for_repair(Reason.CALL_WITHOUT_STORY)
+    assert call.ended.wait(5)
+    assert bob.wait_for_call().ended.wait(5)
+    record = ward.desk.one("select * from calls")
+    assert (record["disposition"], record["cause"]) == ("failed", Reason.CALL_WITHOUT_STORY)
+    assert record["wait_seconds"] is not None
+    ward.nothing_is_left()
+
+
 def test_an_agent_whose_phone_is_not_registered_is_signed_off(make_ward: MakeWard) -> None:
     ward = make_ward("alice")
     ward.desk.agent("alice")
@@ -256,9 +284,8 @@ def test_a_leg_whose_media_is_gone_is_opened_and_joined_again(make_ward: MakeWar
     ward = make_ward("alice")
     caller, _ = ward.talk(ward.desk.agent("alice"))
     call = ward.the_call()
-    assert call.offer is not None
-    assert call.offer.answered is not None
-    leg, other = call.caller, call.offer.answered
+    assert call.answered_by is not None
+    leg, other = call.caller, call.answered_by
     if role == "agent":
         leg, other = other, leg
     ward.parts.base.media.close(leg.id)

@@ -25,6 +25,7 @@ from callengine.callcenter.reconciling.rules import disagreements, expected_load
 from callengine.callcenter.repair_reasons import Reason
 
 UP = KnownLeg(is_up=True, is_confirmed=True, dialog_is_known=True)
+RINGS = KnownLeg(is_up=True, is_confirmed=False, dialog_is_known=True)
 OVER = KnownLeg(is_up=False, is_confirmed=True, dialog_is_known=False)
 
 HEALTHY = Picture(
@@ -64,10 +65,10 @@ HEALTHY = Picture(
     registered=frozenset([1, 2, 3, 4, 5, 7]),
     queues={1: QueueRow(1, "support", 2), 2: QueueRow(2, "sales", 0)},
     stories={
-        "waiting": Story("e-waiting", None, False, False, True, ()),
-        "ringing": Story("e-ringing", "o-ringing", False, False, False, ()),
-        "talking": Story("e-talking", "o-talking", False, True, False, ()),
-        "gone": Story("e-gone", "o-gone", True, True, False, ()),
+        "waiting": Story("e-waiting", frozenset(), False, False, True, ()),
+        "ringing": Story("e-ringing", frozenset(["o-ringing"]), False, False, False, ()),
+        "talking": Story("e-talking", frozenset(["o-talking"]), False, True, False, ()),
+        "gone": Story("e-gone", frozenset(["o-gone"]), True, True, False, ()),
     },
     known_legs={
         **dict.fromkeys(["l-waiting", "l-ringing", "l-talking", "l-bob", "l-carol", "l-spare"], UP),
@@ -124,7 +125,11 @@ WRONG: list[tuple[Reason, str | int, dict[str, Any]]] = [
     ),
     (Reason.DEPTH_DIFFERS, 1, {"queues": changed(H.queues, 1, depth=3)}),
     (Reason.DEPTH_DIFFERS, 2, {"queues": changed(H.queues, 2, depth=1)}),
-    (Reason.OFFER_WITHOUT_STORY, "o-ringing", {"stories": changed(H.stories, "ringing", offer_id="other")}),
+    (
+        Reason.OFFER_WITHOUT_STORY,
+        "o-ringing",
+        {"stories": changed(H.stories, "ringing", offer_ids=frozenset(["other"]))},
+    ),
     (Reason.OFFER_PAST_ITS_LEASE, "o-ringing", {"offers": changed(H.offers, "o-ringing", deadline_at=999.0)}),
     (
         Reason.OFFER_WITHOUT_CALL,
@@ -236,3 +241,47 @@ def test_a_phone_that_refused_while_another_one_rings_is_left_to_the_offer() -> 
 def test_the_legs_of_an_offer_that_rings_at_two_phones_hold_one_agent_once() -> None:
     second = LegRow("l-alice-2", "ringing", "o-ringing", 1, "inviting", None)
     assert expected_loads(replace(HEALTHY, legs={**HEALTHY.legs, "l-alice-2": second})) == {1: 1, 2: 1, 3: 1}
+
+
+def test_a_call_to_one_agent_holds_both_and_needs_no_place() -> None:
+    """Dave calls erin: her phone rings, and he hears that."""
+    picture = replace(
+        HEALTHY,
+        calls={**H.calls, "direct": CallRow("direct", "offered", None)},
+        offers={**H.offers, "o-direct": OfferRow("o-direct", "direct", None, 5, "ringing", 1010.0)},
+        legs={
+            **H.legs,
+            "l-dave": LegRow("l-dave", "direct", None, None, "inviting", None, made_by=4),
+            "l-erin": LegRow("l-erin", "direct", "o-direct", 5, "inviting", None),
+        },
+        stories={**H.stories, "direct": Story(None, frozenset(["o-direct"]), False, False, False, ())},
+        known_legs={**H.known_legs, "l-dave": RINGS, "l-erin": RINGS},
+        agents={
+            **H.agents,
+            4: AgentRow(4, "dave", "busy", 1, None),
+            5: AgentRow(5, "erin", "reserved", 1, None),
+        },
+        roster={**H.roster, 4: KnownAgent("busy", 1, False), 5: KnownAgent("reserved", 1, False)},
+        media=(H.media or frozenset()) | {"l-dave", "l-erin"},
+    )
+    assert disagreements(picture) == []
+    assert expected_loads(picture) == {1: 1, 2: 1, 3: 1, 4: 1, 5: 1}
+
+
+@pytest.mark.parametrize("state", ["connected", "ending"])
+def test_an_agent_s_own_call_holds_it_until_its_phone_is_quiet(state: str) -> None:
+    own = {**H.legs, "l-dave": LegRow("l-dave", "gone", None, None, state, None, made_by=4)}
+    assert expected_loads(replace(HEALTHY, legs=own))[4] == 1
+
+
+def test_an_agent_that_calls_in_its_wrap_up_is_known_as_leaving() -> None:
+    own = LegRow("l-erin", "talking", None, None, "connected", None, made_by=5)
+    picture = replace(
+        HEALTHY,
+        legs={**H.legs, "l-erin": own},
+        known_legs={**H.known_legs, "l-erin": UP},
+        media=(H.media or frozenset()) | {"l-erin"},
+        agents={**H.agents, 5: AgentRow(5, "erin", "busy", 1, 1005.0)},
+        roster={**H.roster, 5: KnownAgent("busy", 1, False, True)},
+    )
+    assert disagreements(picture) == []
