@@ -21,6 +21,8 @@ from tests.e2e.sipp import Caller, Sipp
 from tests.e2e.supervisor import Supervisor
 from tests.e2e.unit_file import read_unit
 
+pytestmark = pytest.mark.long
+
 _SHIPPED = (
     *("callengine", "alembic", "alembic.ini", "config", "docs", "scripts", "systemd"),
     *("setup.cfg", "pyproject.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE"),
@@ -51,7 +53,7 @@ def install(checkout: Path, *options: str, python: str = sys.executable) -> subp
     return subprocess.run(
         [str(checkout / "scripts/install.sh"), *options],
         cwd="/",
-        env={**os.environ, "PYTHON": python},
+        env={**os.environ, "PYTHON": python, "PIP_NO_COMPILE": "1"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -133,6 +133,7 @@ def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     assert host.media.history == ["ready", "stopping", "exited"]
 
 
+@pytest.mark.long
 def test_a_call_that_comes_during_a_restart_succeeds_when_it_is_repeated(host: Host) -> None:
     host.start()
     with RtpPeers([450]) as callers:
@@ -179,7 +180,7 @@ def test_a_killed_service_is_started_again_and_the_call_goes_on(host: Host) -> N
     assert host.main.history == ["ready", "killed", "restarted", "ready"]
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.long)])
 def test_a_media_process_that_dies_or_freezes_is_started_again_by_its_unit(
     host: Host, fault: signal.Signals, result_lines: list[str]
 ) -> None:
