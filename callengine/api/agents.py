@@ -43,18 +43,27 @@ def make_agents(desk: AgentDesk) -> Blueprint:
         desk.remove(name, by=require_operator(request.environ))
         return jsonify(removed=name)
 
+    @routes.patch("/<name>")
+    def change(name: str) -> Response:
+        by = require_operator(request.environ)
+        desk.set_max_calls(name, whole(object_body(), "max_calls", least=1, most=MOST_CALLS), by=by)
+        return jsonify(changed=name)
+
+    _add_orders(routes, desk)
+    _add_wrap_up(routes, desk)
+    _add_assignments(routes, desk)
+    return routes
+
+
+def _add_orders(routes: Blueprint, desk: AgentDesk) -> None:
+    """Whether an agent is to be offered calls."""
+
     @routes.post("/<name>/pause")
     def pause(name: str) -> Response:
         by = require_operator(request.environ)
         given = object_body()
         desk.pause(name, reason=text(given, "reason"), after_call=switch(given, "after_call"), by=by)
         return jsonify(paused=name)
-
-    @routes.patch("/<name>")
-    def change(name: str) -> Response:
-        by = require_operator(request.environ)
-        desk.set_max_calls(name, whole(object_body(), "max_calls", least=1, most=MOST_CALLS), by=by)
-        return jsonify(changed=name)
 
     @routes.post("/<name>/sign_on")
     def sign_on(name: str) -> Response:
@@ -70,10 +79,6 @@ def make_agents(desk: AgentDesk) -> Blueprint:
     def resume(name: str) -> Response:
         desk.resume(name, by=require_operator(request.environ))
         return jsonify(resumed=name)
-
-    _add_wrap_up(routes, desk)
-    _add_assignments(routes, desk)
-    return routes
 
 
 def _add_assignments(routes: Blueprint, desk: AgentDesk) -> None:
