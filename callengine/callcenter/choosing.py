@@ -73,7 +73,10 @@ class Look:
             self._hopeless.add(group)
             return None
         chosen = self._first_of(queue, entry, by_tier, required)
-        return self._choice(queue, entry, chosen) if chosen else None
+        choice = self._choice(queue, entry, chosen) if chosen else None
+        if any(each.agent_id in entry.missed for each in chosen):
+            entry.missed.clear()
+        return choice
 
     def again_at(self, queue: Queue, entry: Entry) -> float | None:
         """When more agents may be found for a caller for whom there was none, if none becomes free before."""
@@ -133,7 +136,6 @@ class Look:
             if others and not strategy.rings_all:
                 return others
         if not others and missed and self._monotonic >= entry.retry_at:
-            entry.missed.clear()
             return missed if strategy.rings_all else missed[:1]
         return others
 

@@ -105,7 +105,9 @@ def test_the_only_agent_is_tried_again_when_it_is_time() -> None:
     assert moment.chosen(queue(), again) == ()
     assert moment.look.again_at(queue(), again) == MONOTONIC + 0.5
     again.retry_at = MONOTONIC
-    assert moment.chosen(queue(), again) == (1,)
+    choice = moment.look.choose(queue(), again)
+    assert choice is not None
+    assert (choice.agent_ids, choice.decision["missed"]) == ((1,), ["agent1"])
     assert again.missed == set()
 
 
