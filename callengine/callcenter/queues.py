@@ -21,6 +21,8 @@ class Queue:
     rules: QueueRules
     last_agent_id: int | None = None
     """The round-robin pointer; its truth is the queue's row."""
+    is_removed: bool = False
+    """Nobody joins it any more; who waits in it is served."""
     line: Line = field(default_factory=lambda: Line())
 
     @property
@@ -68,9 +70,10 @@ class Queues:
             queue = self._by_id.get(record.id)
             if queue is None:
                 queue = Queue(record.id, record.name, record.rules, record.last_agent_id)
+                queue.is_removed = record.is_removed
                 self._by_id[record.id] = self._by_name[record.name] = queue
             else:
-                queue.rules = record.rules
+                queue.rules, queue.is_removed = record.rules, record.is_removed
 
     def find(self, name: str) -> Queue:
         """The queue of this name; raises `QueueNotFound`."""
@@ -78,6 +81,10 @@ class Queues:
             return self._by_name[name]
         except KeyError:
             raise QueueNotFound(f"there is no queue {name!r}") from None
+
+    def get(self, name: str) -> Queue | None:
+        """The queue of this name, if there is one."""
+        return self._by_name.get(name)
 
     def by_id(self, queue_id: int) -> Queue:
         """The queue with this key; raises `QueueNotFound`."""

@@ -38,6 +38,8 @@ def with_live_parts(old: Settings, new: Settings) -> Settings:
         old,
         queues=new.queues,
         numbers=new.numbers,
+        hours=new.hours,
+        callers=new.callers,
         routing=replace(old.routing, default_strategy=new.routing.default_strategy),
         log=replace(old.log, level=new.log.level),
         sources={name: (new if _is_live(name) else old).sources[name] for name in new.sources},

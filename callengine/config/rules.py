@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from callengine.config.schema import Settings
+from callengine.config.ways import dead_ways, near
 
 DEFAULT = "default"
 """The source of a value that nobody set."""
@@ -97,12 +97,30 @@ def _wrap_up_codes(settings: Settings) -> Iterator[Breach]:
             )
 
 
+def _ways(settings: Settings) -> Iterator[Breach]:
+    for dead in dead_ways(settings.queues):
+        yield Breach(f"queues.{dead.name}.{dead.key}", (), dead.reason)
+
+
+def _hours(settings: Settings) -> Iterator[Breach]:
+    for name, queue in settings.queues.items():
+        if queue.hours and queue.hours not in settings.hours:
+            hint = near(queue.hours, settings.hours)
+            yield Breach(f"queues.{name}.hours", (), f"there is no table hours.{queue.hours}{hint}")
+
+
+def _callers(settings: Settings) -> Iterator[Breach]:
+    for name, callers in settings.callers.items():
+        for number in callers.numbers:
+            if not number.rstrip("*") and number != "*" or "*" in number[:-1]:
+                yield Breach(f"callers.{name}.numbers", (), f"{number}: a * stands at the end alone")
+
+
 def _destinations(settings: Settings) -> Iterator[Breach]:
     for number, entry in settings.numbers.items():
         kind, _, queue = entry.destination.partition(":")
         if kind == "queue" and queue not in settings.queues:
-            near = difflib.get_close_matches(queue, settings.queues, n=1)
-            hint = f"; did you mean queue:{near[0]}?" if near else ""
+            hint = near(queue, settings.queues)
             yield Breach(f"numbers.{number}.destination", (), f"there is no queue {queue}{hint}")
 
 
@@ -129,6 +147,9 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _database,
     _ring_timeouts,
     _wrap_up_codes,
+    _ways,
+    _hours,
+    _callers,
     _destinations,
     _pauses,
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from callengine.config.declaration import SECONDS, STRATEGY, Setting
-from callengine.config.kinds import Choice, Whole
+from callengine.config.kinds import Choice, Switch, Whole
 from callengine.vocabulary import RoutingMode
 
 
@@ -25,10 +25,13 @@ class Routing:
             "queue_first",
         ),
     ]
+    enable_overflow: Annotated[
+        bool, Setting(Switch(), "Whether callers go on from a queue to its overflow_queue.", True)
+    ]
     max_queue_depth: Annotated[
         int,
         Setting(
-            Whole(1, 1000000), "The most waiting callers over all queues; above it a call is refused.", 500
+            Whole(1, 1000000), "The most waiting callers over all queues; above it all queues count as full.", 500
         ),
     ]
     queue_monitor_interval_ms: Annotated[

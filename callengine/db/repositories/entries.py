@@ -32,13 +32,15 @@ GIVE_PLACE = (
     .values(depth=_queues.c.depth - 1)
     .returning(_queues.c.depth)
 )
+DEPTH = select(_queues.c.depth).where(_queues.c.id == bindparam("queue_key"))
+PRIORITIZE = update(_entries).where(*_this_entry).values(priority=bindparam("new_priority"))
 POINT = (
     update(_queues).where(_queues.c.id == bindparam("queue_key")).values(last_agent_id=bindparam("agent_key"))
 )
 OF_CALL = (
     select(_entries)
     .where(_entries.c.call_id == bindparam("call_key"))
-    .order_by(_entries.c.joined_at.desc())
+    .order_by(_entries.c.left_at.is_not(None), _entries.c.joined_at.desc())
     .limit(1)
 )
 
@@ -81,6 +83,20 @@ def leave(tx: Transaction, entry_id: str, *, queue_id: int, present: EntryState,
         what=f"entry {entry_id} is no longer {present}",
     )
     return int(tx.fetch(GIVE_PLACE, {"queue_key": queue_id})[0][0])
+
+
+def depth_of(tx: Transaction, queue_id: int) -> int:
+    """How many wait in a queue or are offered."""
+    return int(tx.fetch(DEPTH, {"queue_key": queue_id})[0][0])
+
+
+def prioritize(tx: Transaction, entry_id: str, priority: int) -> None:
+    """Make a caller who waits as urgent as this; raises `GuardFailed` if it is not waiting."""
+    tx.guard(
+        PRIORITIZE,
+        {"entry_key": entry_id, "present": EntryState.WAITING, "new_priority": priority},
+        what=f"entry {entry_id} is no longer waiting",
+    )
 
 
 def point_to(tx: Transaction, queue_id: int, agent_id: int) -> None:

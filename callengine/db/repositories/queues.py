@@ -30,6 +30,18 @@ class QueueRules:
     wrap_up_codes: tuple[str, ...]
     wrap_up_code_required: bool
     answer: str
+    expires_after_seconds: float
+    overflow_queue: str
+    final_destination: str
+    full_code: int
+    join_when_empty: bool
+    leave_when_empty: bool
+    empty_when: str
+    hours: str
+    music: str
+    service_level_seconds: float
+    short_abandon_seconds: float
+    keep_place_seconds: float
 
 
 RULES = tuple(each.name for each in fields(QueueRules))
@@ -41,6 +53,7 @@ ALL_QUEUES = (
         _queues.c.source,
         _queues.c.depth,
         _queues.c.last_agent_id,
+        _queues.c.removed_at,
         *(_queues.c[name] for name in RULES),
     )
     .where(_queues.c.tenant_id == DEFAULT_TENANT_ID)
@@ -58,6 +71,8 @@ class QueueRecord:
     depth: int
     last_agent_id: int | None
     rules: QueueRules
+    is_removed: bool = False
+    """Nobody defines it any more; calls refer to it, and who waits in it is served."""
 
 
 def read_queues(connection: Connection) -> list[QueueRecord]:
@@ -146,7 +161,7 @@ def _find(session: Session, queue: str, agent: str) -> tuple[int, int]:
 
 def _record(row: Row[*tuple[Any, ...]]) -> QueueRecord:
     rules = QueueRules(**{name: _plain(getattr(row, name)) for name in RULES})
-    return QueueRecord(row.id, row.name, row.source, row.depth, row.last_agent_id, rules)
+    return QueueRecord(row.id, row.name, row.source, row.depth, row.last_agent_id, rules, row.removed_at is not None)
 
 
 def _plain(stored: Any) -> Any:
