@@ -69,6 +69,7 @@ def assemble(
         realm=settings.general.registrar_domain,
         node=NODE,
         live=people.live,
+        orders=people.orders,
         pause_reasons=settings.agents.pause_reasons,
     )
     return Parts(
@@ -101,6 +102,7 @@ def begin(parts: Parts, opened: ExitStack) -> int:
     count = parts.recovery.go_on()
     parts.people.dispatch.start()
     opened.callback(parts.people.dispatch.stop)
+    parts.people.opening.look()
     parts.reconciler.start()
     opened.callback(parts.reconciler.stop)
     parts.heartbeat.start()

@@ -115,6 +115,7 @@ def _open_database(
     )
     committer.start()
     opened.callback(committer.stop)
+    store.check_music(settings)
     store.store_queues(committer, settings)
     with reading(engine) as connection:
         realms = agents.realms(connection)

@@ -10,7 +10,7 @@ from callengine.config import Settings
 from callengine.config.differences import Difference, differences, with_live_parts
 from callengine.db.engine import reading
 from callengine.db.repositories import queues
-from callengine.people import destinations_of
+from callengine.people import calendars_of, destinations_of, urgency_of
 
 
 def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
@@ -21,10 +21,14 @@ def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
     defines too.
     """
     found = differences(old, new)
+    store.check_music(new)
     store.store_queues(parts.base.committer, new)
     with reading(parts.base.engine) as connection:
         parts.people.queues.take_over(queues.read_queues(connection))
     parts.people.numbers.replace(destinations_of(new))
+    parts.people.priorities.replace(*urgency_of(new))
+    parts.people.calendars.replace(calendars_of(new))
+    parts.people.opening.look()
     if new.log.level != old.log.level:
         log.set_level(new.log.level)
     _tell(found)

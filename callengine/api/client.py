@@ -105,6 +105,22 @@ class RemoteCallDesk(_Remote):
         return str(self._ask(f"calls/{_part(prefix)}/hangup", "POST")["id"])
 
 
+class RemoteLineDesk(_Remote):
+    """What `LineDesk` is in the service's own process."""
+
+    def move(self, prefix: str, queue: str, *, by: str) -> str:  # noqa: ARG002
+        """See `LineDesk.move`."""
+        return str(self._ask(f"calls/{_part(prefix)}/move", "POST", {"queue": queue})["id"])
+
+    def prioritize(self, prefix: str, priority: int, *, by: str) -> str:  # noqa: ARG002
+        """See `LineDesk.prioritize`."""
+        return str(self._ask(f"calls/{_part(prefix)}/prioritize", "POST", {"priority": priority})["id"])
+
+    def withdraw(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
+        """See `LineDesk.withdraw`."""
+        return str(self._ask(f"calls/{_part(prefix)}/withdraw", "POST")["id"])
+
+
 class RemoteDatabaseDesk(_Remote):
     """What `DatabaseDesk` is in the service's own process."""
 
@@ -125,6 +141,7 @@ class RemoteAdministration:
         self.agents = RemoteAgentDesk(path)
         self.queues = RemoteQueueDesk(path)
         self.calls = RemoteCallDesk(path)
+        self.lines = RemoteLineDesk(path)
         self.database = RemoteDatabaseDesk(path)
 
 

@@ -1,8 +1,8 @@
 """Opening hours: whether it is open at a moment, and when that changes next; by the clock of a time zone.
 
-A range belongs to the day on which it begins: one over midnight goes on into the next day, a holiday too, and
-nothing opens on a holiday. Ranges mean what a clock on the wall shows: where that is set forward, what lies in
-the hour that is left out does not happen; where it is set back, the hour that comes twice is open twice.
+A range belongs to the day on which it begins: one over midnight goes on into the next day, a holiday too,
+and nothing opens on a holiday. Ranges mean what a clock on the wall shows: where that is set forward, what
+lies in the hour that is left out does not happen; where it is set back, what comes twice is open twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Hours:
 
     zone: ZoneInfo
     week: tuple[tuple[tuple[int, int], ...], ...]
-    """For each day from Monday on its ranges: minutes after midnight; an end that is not later is next day's."""
+    """For each day from Monday on its ranges in minutes; an end that is not later is of the next day."""
     holidays: frozenset[str] = frozenset()
     """Dates as `2026-12-25`, or `12-25` for each year."""
 

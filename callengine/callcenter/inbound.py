@@ -25,6 +25,7 @@ from callengine.callcenter.callers import Callers
 from callengine.callcenter.calls import Call, Calls, Leg
 from callengine.callcenter.clearing import Clearing, Outcome
 from callengine.callcenter.features import Features
+from callengine.callcenter.kept_places import KeptPlaces
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.numbers import Destination, HangUpWith, Numbers, ToAgent, ToFeature, ToQueue
 from callengine.callcenter.outbound import Outbound
@@ -87,6 +88,7 @@ class Inbound:
         features: Features,
         ways: Ways,
         priorities: Priorities,
+        kept_places: KeptPlaces,
     ) -> None:
         self._numbers = numbers
         self._roster = roster
@@ -105,6 +107,7 @@ class Inbound:
         self._features = features
         self._ways = ways
         self._priorities = priorities
+        self._kept_places = kept_places
         self._group = Group()
         self._arriving = 0
         self._settled = Event()
@@ -289,7 +292,8 @@ class Inbound:
     def _store_in(self, call: Call, queue: Queue, way: Way, made_by: Agent | None, now: float) -> None:
         call.caller.status = status_of(queue.rules.answer)
         priority = self._priorities.of(call.dialled, call.caller_number)
-        call.entry = new_entry(queue, priority=priority, first_arrived_at=now, began_at=now, now=now)
+        first = self._kept_places.first_arrival(queue, call.caller_number, now)
+        call.entry = new_entry(queue, priority=priority, first_arrived_at=first, began_at=now, now=now)
         call.entry.made_by = made_by.id if made_by else None
         arrival = partial(self._store_arrival, call, queue, way, made_by)
         if not self._waiting.ring_at_once(call, arrival):
@@ -346,5 +350,3 @@ def _as_told(call: Call, outcome: Outcome) -> Outcome:
     if call.told_to_end is None or outcome.hung_up_by is not Party.SYSTEM:
         return outcome
     return replace(outcome, cause=call.told_to_end)
-
-

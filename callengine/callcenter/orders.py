@@ -57,7 +57,8 @@ class Orders:
         self._open[call.id] = order
         try:
             self._dispatch.interrupt(call.entry, ORDERED)
-            if not order.done.wait(_SECONDS) and not order.done.ready():
+            order.done.wait(_SECONDS)
+            if not order.done.ready():
                 raise CallCenterError(f"the order for the call {call.id} is still being carried out")
             order.done.get()
         finally:

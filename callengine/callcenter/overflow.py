@@ -88,9 +88,7 @@ class Overflow:
             if order.wish is Wish.MOVE:
                 self._change(call, self._queues.find(order.queue), moved_by=order.by)
             elif order.wish is Wish.PRIORITIZE:
-                unit = partial(
-                    store_priority, call=call, priority=order.priority, queue=queue, by=order.by
-                )
+                unit = partial(store_priority, call=call, priority=order.priority, queue=queue, by=order.by)
                 self._committer.commit(unit)
                 call.entry.priority = order.priority
             else:

@@ -44,7 +44,12 @@ def store_join(tx: Transaction, call: Call, entry: Entry, queue: Queue, owner: O
     """The caller joins; answers the depth with it. Raises `QueueFull`."""
     depth = entries.join(tx, _row(call, entry, owner), queue_name=queue.name)
     tx.add_event(
-        EventType.CALL_QUEUED, call_id=call.id, queue=queue.name, depth=depth, priority=entry.priority
+        EventType.CALL_QUEUED,
+        call_id=call.id,
+        queue=queue.name,
+        depth=depth,
+        priority=entry.priority,
+        first_arrived_at=entry.first_arrived_at,
     )
     return depth
 

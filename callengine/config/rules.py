@@ -112,7 +112,7 @@ def _hours(settings: Settings) -> Iterator[Breach]:
 def _callers(settings: Settings) -> Iterator[Breach]:
     for name, callers in settings.callers.items():
         for number in callers.numbers:
-            if not number.rstrip("*") and number != "*" or "*" in number[:-1]:
+            if (not number.rstrip("*") and number != "*") or "*" in number[:-1]:
                 yield Breach(f"callers.{name}.numbers", (), f"{number}: a * stands at the end alone")
 
 

@@ -26,7 +26,8 @@ from callengine.config.sections.storage import Database, Log
 class Settings:
     """All settings, complete and checked.
 
-    `directory` is the one of settings.toml, as an absolute path; `environment` is the one that was chosen; `sources` tells for each setting's full name where it was set.
+    `directory` is that of settings.toml; `environment` is the one that was chosen; `sources` tells for each
+    setting's full name where it was set.
     """
 
     general: General

@@ -14,12 +14,14 @@ from callengine.callcenter.administration.agents import AgentDesk
 from callengine.callcenter.administration.calls import CallDesk
 from callengine.callcenter.administration.database import DatabaseDesk
 from callengine.callcenter.administration.document import Document
+from callengine.callcenter.administration.lines import LineDesk
 from callengine.callcenter.administration.queues import QueueDesk
 from callengine.callcenter.calls import Calls
+from callengine.callcenter.orders import Orders
 from callengine.clock import Clock
 from callengine.db.committer import Committer
 
-__all__ = ["Administration", "AgentDesk", "CallDesk", "DatabaseDesk", "Document", "QueueDesk"]
+__all__ = ["Administration", "AgentDesk", "CallDesk", "DatabaseDesk", "Document", "LineDesk", "QueueDesk"]
 
 
 class Administration:
@@ -34,6 +36,7 @@ class Administration:
         realm: str,
         node: str,
         live: Calls | None = None,
+        orders: Orders | None = None,
         pause_reasons: Collection[str] = (),
     ) -> None:
         self.agents = AgentDesk(
@@ -41,4 +44,5 @@ class Administration:
         )
         self.queues = QueueDesk(engine=engine, clock=clock, node=node)
         self.calls = CallDesk(engine=engine, node=node, live=live)
+        self.lines = LineDesk(calls=self.calls, live=live, orders=orders)
         self.database = DatabaseDesk(committer)

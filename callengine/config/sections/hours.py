@@ -18,9 +18,7 @@ class Hours:
     time_zone: Annotated[
         str, Setting(TimeZone(), "The time zone of all its times, by its name in the IANA database.", "UTC")
     ]
-    monday: Annotated[
-        tuple[str, ...], Setting(_RANGES, "When it is open on Mondays; empty: it is not.", [])
-    ]
+    monday: Annotated[tuple[str, ...], Setting(_RANGES, "When it is open on Mondays; empty: it is not.", [])]
     tuesday: Annotated[tuple[str, ...], Setting(_RANGES, "The same on Tuesdays.", [])]
     wednesday: Annotated[tuple[str, ...], Setting(_RANGES, "The same on Wednesdays.", [])]
     thursday: Annotated[tuple[str, ...], Setting(_RANGES, "The same on Thursdays.", [])]

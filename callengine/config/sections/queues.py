@@ -34,7 +34,9 @@ class Queue:
     overflow_queue: Annotated[
         str,
         Setting(
-            NAME_OR_NONE, "The queue to which callers go on whom this one cannot take or keep; empty: none.", ""
+            NAME_OR_NONE,
+            "Where callers go on whom this queue cannot take or keep; empty: nowhere.",
+            "",
         ),
     ]
     final_destination: Annotated[
@@ -74,7 +76,7 @@ class Queue:
         str,
         Setting(
             PATH,
-            "The WAV file that callers hear, from the settings' directory on; empty: what comes with callengine.",
+            "The WAV file that callers hear, seen from the settings' directory; empty: our own.",
             "",
         ),
     ]

@@ -31,7 +31,9 @@ class Routing:
     max_queue_depth: Annotated[
         int,
         Setting(
-            Whole(1, 1000000), "The most waiting callers over all queues; above it all queues count as full.", 500
+            Whole(1, 1000000),
+            "The most waiting callers over all queues; above it all queues are full.",
+            500,
         ),
     ]
     queue_monitor_interval_ms: Annotated[

@@ -1,19 +1,20 @@
 """The statements on queue entries and on the depth of their queue."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
-from callengine.db.models import Queue, QueueEntry
+from callengine.db.models import Call, Queue, QueueEntry
 from callengine.db.transaction import Transaction
 from callengine.errors import QueueFull
 from callengine.vocabulary import EntryState
 
 _entries = table_of(QueueEntry)
 _queues = table_of(Queue)
+_calls = table_of(Call)
 _this_entry = (_entries.c.id == bindparam("entry_key"), _entries.c.state == bindparam("present"))
 
 INSERT = insert(_entries)
@@ -43,6 +44,30 @@ OF_CALL = (
     .order_by(_entries.c.left_at.is_not(None), _entries.c.joined_at.desc())
     .limit(1)
 )
+
+
+EARLIER_PLACES = (
+    select(_entries.c.first_arrived_at, _calls.c.ended_at, _calls.c.connected_at, _calls.c.disposition)
+    .join_from(_calls, _entries, _entries.c.call_id == _calls.c.id)
+    .where(_calls.c.caller_number == bindparam("number"), _entries.c.queue_id == bindparam("queue_key"))
+    .order_by(_calls.c.arrived_at.desc())
+    .limit(20)
+)
+
+
+class EarlierPlace(NamedTuple):
+    """A place that a caller had, and what became of its call. Times are seconds since the epoch."""
+
+    first_arrived_at: float
+    ended_at: float | None
+    connected_at: float | None
+    disposition: str | None
+
+
+def earlier_places(connection: Connection, number: str, queue_id: int) -> list[EarlierPlace]:
+    """The places in this queue of the latest calls from a number, the latest first."""
+    rows = connection.execute(EARLIER_PLACES, {"number": number, "queue_key": queue_id})
+    return [EarlierPlace(*row) for row in rows]
 
 
 def join(tx: Transaction, row: Mapping[str, Any], *, queue_name: str) -> int:

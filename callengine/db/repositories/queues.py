@@ -161,7 +161,9 @@ def _find(session: Session, queue: str, agent: str) -> tuple[int, int]:
 
 def _record(row: Row[*tuple[Any, ...]]) -> QueueRecord:
     rules = QueueRules(**{name: _plain(getattr(row, name)) for name in RULES})
-    return QueueRecord(row.id, row.name, row.source, row.depth, row.last_agent_id, rules, row.removed_at is not None)
+    return QueueRecord(
+        row.id, row.name, row.source, row.depth, row.last_agent_id, rules, row.removed_at is not None
+    )
 
 
 def _plain(stored: Any) -> Any:

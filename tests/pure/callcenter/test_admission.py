@@ -6,8 +6,8 @@ import pytest
 
 from callengine.callcenter.admission import Look, Station, Step, Way, Why, find_way
 
-VIP = {"overflow_queue": "premium"}
-PREMIUM = {"overflow_queue": "general"}
+VIP: dict[str, object] = {"overflow_queue": "premium"}
+PREMIUM: dict[str, object] = {"overflow_queue": "general"}
 
 
 def looking(hindrances: dict[str, Why], **rules: dict[str, object]) -> Look:
@@ -44,6 +44,7 @@ def test_who_leaves_a_queue_does_not_join_it_again() -> None:
     ("general", "status"),
     [
         ({}, 486),
+        ({"full_code": 480}, 480),
         ({"full_code": 600}, 600),
         ({"final_destination": "hangup:603", "full_code": 600}, 603),
     ],
@@ -63,7 +64,7 @@ def test_the_final_destination_may_be_one_more_queue() -> None:
 
 
 def test_an_overflow_queue_comes_before_the_final_destination() -> None:
-    vip = {"overflow_queue": "premium", "final_destination": "queue:general"}
+    vip: dict[str, object] = {"overflow_queue": "premium", "final_destination": "queue:general"}
     assert find_way("vip", looking({"vip": Why.FULL}, vip=vip)).queue == "premium"
     assert find_way("vip", looking({"vip": Why.FULL}, vip=vip), with_overflow=False).queue == "general"
 
