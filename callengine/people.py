@@ -82,6 +82,13 @@ def urgency_of(settings: Settings) -> tuple[dict[str, int], list[CallerList]]:
     return numbers, [CallerList(each.numbers, each.priority) for each in settings.callers.values()]
 
 
+def take_over_queues(base: Foundation, people: People) -> None:
+    """Have memory follow the queues' rows."""
+    with reading(base.engine) as connection:
+        people.queues.take_over(queues.read_queues(connection))
+    people.opening.look()
+
+
 def gather_people(base: Foundation) -> People:
     """Agents and queues as the database has them, and whoever has to do with them; each learns of events."""
     roster, lines = _load(base.engine)

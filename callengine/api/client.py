@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -87,6 +87,18 @@ class RemoteQueueDesk(_Remote):
     def show(self, name: str) -> Document:
         """See `QueueDesk.show`."""
         return dict(self._ask(f"queues/{_part(name)}"))
+
+    def add(self, name: str, given: Mapping[str, str]) -> None:
+        """See `QueueDesk.add`."""
+        self._ask(f"queues/{_part(name)}", "POST", dict(given))
+
+    def change(self, name: str, given: Mapping[str, str]) -> None:
+        """See `QueueDesk.change`."""
+        self._ask(f"queues/{_part(name)}", "PATCH", dict(given))
+
+    def remove(self, name: str) -> None:
+        """See `QueueDesk.remove`."""
+        self._ask(f"queues/{_part(name)}", "DELETE")
 
 
 class RemoteCallDesk(_Remote):

@@ -59,13 +59,14 @@ def store_steps(
 ) -> None:
     """How the caller came from queue to queue; `waited_seconds` in the first of them."""
     for step in steps:
+        queue = queues.get(step.queue)
         tx.add_event(
             EventType.QUEUE_OVERFLOWED,
             call_id=call.id,
             queue=step.queue,
             to=step.to,
             reason=step.why,
-            depth=entries.depth_of(tx, queues.find(step.queue).id),
+            depth=None if queue is None else entries.depth_of(tx, queue.id),
             waited_seconds=waited_seconds,
         )
         waited_seconds = 0.0

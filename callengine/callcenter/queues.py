@@ -76,11 +76,11 @@ class Queues:
                 queue.rules, queue.is_removed = record.rules, record.is_removed
 
     def find(self, name: str) -> Queue:
-        """The queue of this name; raises `QueueNotFound`."""
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise QueueNotFound(f"there is no queue {name!r}") from None
+        """The queue of this name, unless it is removed; raises `QueueNotFound`."""
+        queue = self._by_name.get(name)
+        if queue is None or queue.is_removed:
+            raise QueueNotFound(f"there is no queue {name!r}")
+        return queue
 
     def get(self, name: str) -> Queue | None:
         """The queue of this name, if there is one."""

@@ -77,6 +77,45 @@ def show(name: str, as_json: bool) -> None:
 
 
 @command.command
+@click.argument("name")
+@click.option("--set", "given", metavar="KEY=VALUE", multiple=True, help="A setting of it; may be repeated.")
+@json_option
+def add(name: str, given: tuple[str, ...], as_json: bool) -> None:
+    """Define a queue in the database, with the settings' defaults for whatever is not set."""
+    with office() as administration:
+        administration.queues.add(name, _values(given))
+    click.echo(json.dumps({"added": name}) if as_json else f"Queue {name} is added.")
+
+
+@command.command("set")
+@click.argument("name")
+@click.argument("given", metavar="KEY=VALUE...", nargs=-1, required=True)
+@json_option
+def set_(name: str, given: tuple[str, ...], as_json: bool) -> None:
+    """Change a queue of the database; calls that wait in it stay."""
+    with office() as administration:
+        administration.queues.change(name, _values(given))
+    click.echo(json.dumps({"changed": name}) if as_json else f"Queue {name} is changed.")
+
+
+@command.command
+@click.argument("name")
+@json_option
+def remove(name: str, as_json: bool) -> None:
+    """Remove a queue of the database in which nobody waits and to which nothing leads."""
+    with office() as administration:
+        administration.queues.remove(name)
+    click.echo(json.dumps({"removed": name}) if as_json else f"Queue {name} is removed.")
+
+
+def _values(given: tuple[str, ...]) -> dict[str, str]:
+    for each in given:
+        if "=" not in each:
+            raise click.UsageError(f"{each!r}: a setting is written KEY=VALUE")
+    return {key: value for key, _, value in (each.partition("=") for each in given)}
+
+
+@command.command
 @click.argument("call_id", metavar="CALL")
 @click.argument("queue")
 @json_option

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
@@ -116,11 +116,13 @@ def _callers(settings: Settings) -> Iterator[Breach]:
                 yield Breach(f"callers.{name}.numbers", (), f"{number}: a * stands at the end alone")
 
 
-def _destinations(settings: Settings) -> Iterator[Breach]:
+def lost_numbers(settings: Settings, queues: Iterable[str]) -> Iterator[Breach]:
+    """The numbers that lead to a queue which is not among all `queues`, those of the database included."""
+    known = dict.fromkeys(queues)
     for number, entry in settings.numbers.items():
         kind, _, queue = entry.destination.partition(":")
-        if kind == "queue" and queue not in settings.queues:
-            hint = near(queue, settings.queues)
+        if kind == "queue" and queue not in known:
+            hint = near(queue, known)
             yield Breach(f"numbers.{number}.destination", (), f"there is no queue {queue}{hint}")
 
 
@@ -150,6 +152,5 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _ways,
     _hours,
     _callers,
-    _destinations,
     _pauses,
 )
