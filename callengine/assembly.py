@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_bytes
 
 from callengine.callcenter.administration import Administration
@@ -18,7 +19,7 @@ from callengine.config import Settings
 from callengine.errors import CallCenterError, MediaError
 from callengine.foundation import NODE, Foundation, MediaMaker, lay_foundation
 from callengine.media.engine import EngineTotals
-from callengine.people import People, gather_people
+from callengine.people import People, gather_people, take_over_queues
 from callengine.port_holder import holder_of
 from callengine.sip.auth import NonceBook
 from callengine.sip.registrar import Registrar
@@ -68,7 +69,10 @@ def assemble(
         clock=clock,
         realm=settings.general.registrar_domain,
         node=NODE,
+        book=base.queue_book,
+        after_queues_changed=partial(take_over_queues, base, people),
         live=people.live,
+        orders=people.orders,
         pause_reasons=settings.agents.pause_reasons,
     )
     return Parts(
@@ -101,6 +105,7 @@ def begin(parts: Parts, opened: ExitStack) -> int:
     count = parts.recovery.go_on()
     parts.people.dispatch.start()
     opened.callback(parts.people.dispatch.stop)
+    parts.people.opening.look()
     parts.reconciler.start()
     opened.callback(parts.reconciler.stop)
     parts.heartbeat.start()

@@ -128,11 +128,18 @@ class AgentExists(CallCenterError):
 
 
 class QueueFull(CallCenterError):
-    """The queue has no place left."""
+    """No queue takes the caller: full, closed, or without agents, and so is each to which it hands on.
+
+    `sip_status` is what the queue says, `full_code` (486) if nothing else.
+    """
 
     by_itself = "The call is refused before it is answered; its media port is given back."
     sip_status = 486
     http_status = 409
+
+    def __init__(self, reason: str, *, sip_status: int = 486) -> None:
+        super().__init__(reason)
+        self.sip_status = sip_status
 
 
 class Overloaded(CallCenterError):

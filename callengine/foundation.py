@@ -58,6 +58,8 @@ class Foundation:
     media: MediaEngine
     silences: Silences
     owner: Owner
+    queue_book: store.QueueBook
+    """Holds the queues of the database to the rules of the settings, those of the last reload."""
 
 
 def lay_foundation(
@@ -93,6 +95,7 @@ def lay_foundation(
         media=media,
         silences=silences,
         owner={"node": NODE, "incarnation": str(incarnation)},
+        queue_book=store.QueueBook(settings),
     )
 
 
@@ -115,6 +118,7 @@ def _open_database(
     )
     committer.start()
     opened.callback(committer.stop)
+    store.check_music(settings)
     store.store_queues(committer, settings)
     with reading(engine) as connection:
         realms = agents.realms(connection)

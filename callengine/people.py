@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 from sqlalchemy import Engine
@@ -11,12 +12,18 @@ from callengine.callcenter import journal
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.delays import Delays
 from callengine.callcenter.dispatch import Dispatch
+from callengine.callcenter.hours import Calendars, Hours, parse_range
+from callengine.callcenter.leaving import Leaving
 from callengine.callcenter.numbers import Destination, Numbers, parse_destination
+from callengine.callcenter.opening import Opening
+from callengine.callcenter.orders import Orders
 from callengine.callcenter.presence import Presence
+from callengine.callcenter.priorities import CallerList, Priorities
 from callengine.callcenter.queues import Queues
 from callengine.callcenter.roster import Roster, agent_of
 from callengine.callcenter.routing import skills
 from callengine.callcenter.statistics import Statistics
+from callengine.callcenter.ways import Ways
 from callengine.callcenter.wrap_up import WrapUp
 from callengine.config import Settings
 from callengine.db.engine import reading
@@ -31,6 +38,8 @@ _OF_AGENTS = (
     EventType.AGENT_REMOVED,
 )
 
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
 
 @dataclass(frozen=True)
 class People:
@@ -44,11 +53,42 @@ class People:
     presence: Presence
     wrap_up: WrapUp
     dispatch: Dispatch
+    priorities: Priorities
+    calendars: Calendars
+    opening: Opening
+    ways: Ways
+    orders: Orders
 
 
 def destinations_of(settings: Settings) -> dict[str, Destination]:
     """What each number of the settings leads to."""
     return {name: parse_destination(number.destination) for name, number in settings.numbers.items()}
+
+
+def calendars_of(settings: Settings) -> dict[str, Hours]:
+    """The tables of opening hours."""
+    return {
+        name: Hours(
+            zone=ZoneInfo(table.time_zone),
+            week=tuple(tuple(map(parse_range, getattr(table, day))) for day in _DAYS),
+            holidays=frozenset(table.holidays),
+        )
+        for name, table in settings.hours.items()
+    }
+
+
+def urgency_of(settings: Settings) -> tuple[dict[str, int], list[CallerList]]:
+    """The priority of each number, and the lists of callers."""
+    numbers = {name: number.priority for name, number in settings.numbers.items()}
+    return numbers, [CallerList(each.numbers, each.priority) for each in settings.callers.values()]
+
+
+def take_over_queues(base: Foundation, people: People) -> None:
+    """Have memory follow the queues' rows."""
+    with reading(base.engine) as connection:
+        people.queues.take_over(queues.read_queues(connection))
+    people.opening.look()
+    people.dispatch.take_over_rules()
 
 
 def gather_people(base: Foundation) -> People:
@@ -82,7 +122,39 @@ def gather_people(base: Foundation) -> People:
     dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
     warn_of_gaps(base.engine, lines)
     numbers = Numbers(destinations_of(base.settings))
-    return People(roster, numbers, lines, live, statistics, presence, wrap_up, dispatch)
+    priorities = Priorities(*urgency_of(base.settings))
+    calendars = Calendars(calendars_of(base.settings))
+    opening = Opening(
+        queues=lines,
+        calendars=calendars,
+        committer=base.committer,
+        timers=base.timers,
+        clock=base.clock,
+    )
+    ways = Ways(
+        lines,
+        roster,
+        is_open=opening.is_open,
+        with_overflow=base.settings.routing.enable_overflow,
+        max_queue_depth=base.settings.routing.max_queue_depth,
+    )
+    leaving = Leaving(queues=lines, roster=roster, ways=ways, dispatch=dispatch)
+    base.bus.subscribe(leaving.note, [EventType.AGENT_STATE_CHANGED, EventType.AGENT_REMOVED])
+    return People(
+        roster,
+        numbers,
+        lines,
+        live,
+        statistics,
+        presence,
+        wrap_up,
+        dispatch,
+        priorities,
+        calendars,
+        opening,
+        ways,
+        Orders(dispatch),
+    )
 
 
 def warn_of_gaps(engine: Engine, lines: Queues) -> None:

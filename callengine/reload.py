@@ -8,9 +8,7 @@ from callengine import log, store
 from callengine.assembly import Parts
 from callengine.config import Settings
 from callengine.config.differences import Difference, differences, with_live_parts
-from callengine.db.engine import reading
-from callengine.db.repositories import queues
-from callengine.people import destinations_of, warn_of_gaps
+from callengine.people import calendars_of, destinations_of, take_over_queues, urgency_of, warn_of_gaps
 
 
 def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
@@ -21,13 +19,15 @@ def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
     defines too.
     """
     found = differences(old, new)
+    store.check_music(new)
     store.store_queues(parts.base.committer, new)
-    with reading(parts.base.engine) as connection:
-        parts.people.queues.take_over(queues.read_queues(connection))
-    parts.people.queues.age_by(new.routing.ageing_points_per_minute)
-    parts.people.dispatch.take_over_rules()
-    warn_of_gaps(parts.base.engine, parts.people.queues)
+    parts.base.queue_book.settings = new
     parts.people.numbers.replace(destinations_of(new))
+    parts.people.priorities.replace(*urgency_of(new))
+    parts.people.calendars.replace(calendars_of(new))
+    parts.people.queues.age_by(new.routing.ageing_points_per_minute)
+    take_over_queues(parts.base, parts.people)
+    warn_of_gaps(parts.base.engine, parts.people.queues)
     if new.log.level != old.log.level:
         log.set_level(new.log.level)
     _tell(found)

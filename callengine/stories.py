@@ -11,15 +11,18 @@ from callengine.callcenter.answering import Answering
 from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.bridge import Bridge
 from callengine.callcenter.callers import Callers
+from callengine.callcenter.calls import Call
 from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.debts import Debts
 from callengine.callcenter.features import Features
 from callengine.callcenter.heartbeat import Heartbeat
 from callengine.callcenter.inbound import Inbound
+from callengine.callcenter.kept_places import KeptPlaces
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.missed import MissedRules
 from callengine.callcenter.offering import Offering
 from callengine.callcenter.outbound import Outbound
+from callengine.callcenter.overflow import Overflow
 from callengine.callcenter.reconciling.looking import Looking
 from callengine.callcenter.reconciling.reconciler import Reconciler
 from callengine.callcenter.reconciling.repairs import Repairs
@@ -32,6 +35,7 @@ from callengine.callcenter.waiting import Waiting
 from callengine.config import Settings
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.foundation import NODE, Foundation
+from callengine.media.engine import MUSIC
 from callengine.media.steady import SteadyMedia
 from callengine.people import People
 from callengine.sip.auth import NonceBook
@@ -60,7 +64,7 @@ def make_stories(base: Foundation, people: People) -> Stories:
         committer=base.committer,
         find_way=people.presence.flow_of,
     )
-    answering = Answering(base.media)
+    answering = Answering(base.media, partial(_music_of, people))
     clearing = _make_clearing(base, people)
     inbound = _make_inbound(base, people, legs, answering, clearing)
     debts = Debts(
@@ -73,7 +77,7 @@ def make_stories(base: Foundation, people: People) -> Stories:
         clearing=clearing,
     )
     recovery = _make_recovery(base, people, legs, answering, clearing, debts, inbound)
-    reconciler = _make_reconciler(base, people, clearing, debts)
+    reconciler = _make_reconciler(base, people, answering, clearing, debts)
     return Stories(inbound, clearing, recovery, reconciler, _make_heartbeat(base, people, addresses))
 
 
@@ -151,19 +155,22 @@ def _make_recovery(
         debts=debts,
         clearing=clearing,
         take_up_leg=legs.take_up,
-        play=answering.play,
+        answering=answering,
         go_on=inbound.go_on,
         look_after=refreshing.watch,
     )
 
 
-def _make_reconciler(base: Foundation, people: People, clearing: Clearing, debts: Debts) -> Reconciler:
+def _make_reconciler(
+    base: Foundation, people: People, answering: Answering, clearing: Clearing, debts: Debts
+) -> Reconciler:
     looking = _make_looking(base, people, clearing)
     repairs = Repairs(
         engine=base.engine,
         committer=base.committer,
         media=base.media,
         bridge=Bridge(base.media, base.silences),
+        answering=answering,
         live=people.live,
         clearing=clearing,
         debts=debts,
@@ -200,6 +207,11 @@ def _make_looking(base: Foundation, people: People, clearing: Clearing) -> Looki
         clock=base.clock,
         max_call_seconds=base.settings.general.max_call_duration_minutes * 60,
     )
+
+
+def _music_of(people: People, call: Call) -> str:
+    """What a caller hears who waits in its queue."""
+    return people.queues.by_id(call.entry.queue_id).rules.music or MUSIC
 
 
 def _make_callers(base: Foundation, people: People) -> Callers:
@@ -240,6 +252,15 @@ def _make_inbound(
         committer=base.committer,
         clock=base.clock,
     )
+    overflow = Overflow(
+        queues=people.queues,
+        ways=people.ways,
+        orders=people.orders,
+        answering=answering,
+        owner=base.owner,
+        committer=base.committer,
+        clock=base.clock,
+    )
     is_direct = base.settings.routing.mode == RoutingMode.DIRECT_WHEN_AVAILABLE
     seconds = base.settings.general.max_call_duration_minutes * 60
     talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
@@ -271,7 +292,7 @@ def _make_inbound(
         live=people.live,
         legs=legs,
         answering=answering,
-        waiting=Waiting(people.dispatch, offering, may_ring_at_once=is_direct),
+        waiting=Waiting(people.dispatch, offering, overflow, may_ring_at_once=is_direct),
         talking=talking,
         clearing=clearing,
         committer=base.committer,
@@ -280,5 +301,7 @@ def _make_inbound(
         arrivals=arrivals,
         outbound=outbound,
         features=features,
-        max_queue_depth=base.settings.routing.max_queue_depth,
+        ways=people.ways,
+        priorities=people.priorities,
+        kept_places=KeptPlaces(base.engine),
     )

@@ -92,6 +92,7 @@ def downgrade() -> None:
     """Take all of it away; calls that agents made to each other lose their offers, which have no room."""
     op.drop_index("ix_calls_caller_number_arrived_at", "calls")
     op.drop_index("ix_calls_from_agent_id", "calls")
+    op.drop_index("ix_calls_caller_number_arrived_at", "calls")
     op.drop_index("ix_event_log_agent_number", "event_log")
     _forget_what_has_no_room()
     with op.batch_alter_table("offers") as batch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -109,6 +109,18 @@ class RemoteQueueDesk(_Remote):
         """See `QueueDesk.show`."""
         return dict(self._ask(f"queues/{_part(name)}"))
 
+    def add(self, name: str, given: Mapping[str, str]) -> None:
+        """See `QueueDesk.add`."""
+        self._ask(f"queues/{_part(name)}", "POST", dict(given))
+
+    def change(self, name: str, given: Mapping[str, str]) -> None:
+        """See `QueueDesk.change`."""
+        self._ask(f"queues/{_part(name)}", "PATCH", dict(given))
+
+    def remove(self, name: str) -> None:
+        """See `QueueDesk.remove`."""
+        self._ask(f"queues/{_part(name)}", "DELETE")
+
 
 class RemoteCallDesk(_Remote):
     """What `CallDesk` is in the service's own process."""
@@ -124,6 +136,22 @@ class RemoteCallDesk(_Remote):
     def hang_up(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
         """See `CallDesk.hang_up`."""
         return str(self._ask(f"calls/{_part(prefix)}/hangup", "POST")["id"])
+
+
+class RemoteLineDesk(_Remote):
+    """What `LineDesk` is in the service's own process."""
+
+    def move(self, prefix: str, queue: str, *, by: str) -> str:  # noqa: ARG002
+        """See `LineDesk.move`."""
+        return str(self._ask(f"calls/{_part(prefix)}/move", "POST", {"queue": queue})["id"])
+
+    def prioritize(self, prefix: str, priority: int, *, by: str) -> str:  # noqa: ARG002
+        """See `LineDesk.prioritize`."""
+        return str(self._ask(f"calls/{_part(prefix)}/prioritize", "POST", {"priority": priority})["id"])
+
+    def withdraw(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
+        """See `LineDesk.withdraw`."""
+        return str(self._ask(f"calls/{_part(prefix)}/withdraw", "POST")["id"])
 
 
 class RemoteDatabaseDesk(_Remote):
@@ -146,6 +174,7 @@ class RemoteAdministration:
         self.agents = RemoteAgentDesk(path)
         self.queues = RemoteQueueDesk(path)
         self.calls = RemoteCallDesk(path)
+        self.lines = RemoteLineDesk(path)
         self.database = RemoteDatabaseDesk(path)
 
 

@@ -6,7 +6,7 @@ agent's answer at the latest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from loguru import logger
 
@@ -79,8 +79,10 @@ def tell(caller: Leg) -> None:
 class Answering:
     """Tells callers that they have to wait on, and has them hear music."""
 
-    def __init__(self, media: MediaEngine) -> None:
+    def __init__(self, media: MediaEngine, music_of: Callable[[Call], str]) -> None:
+        """`music_of` gives the sound that a caller hears who waits, by its queue."""
         self._media = media
+        self.music_of = music_of
 
     def wait_on(self, call: Call, status: int) -> None:
         """Tell a caller, whose phone has only rung so far, what has been stored by `store_told`.
@@ -94,7 +96,9 @@ class Answering:
 
     def play(self, call: Call) -> None:
         """Begin the music; a caller for whom that is not possible waits in silence."""
-        try:
-            self._media.play(call.caller.id, MUSIC)
-        except MediaError as error:
-            logger.warning("the caller hears no music: {}", error)
+        for sound in dict.fromkeys((self.music_of(call), MUSIC)):
+            try:
+                self._media.play(call.caller.id, sound)
+                return
+            except MediaError as error:
+                logger.warning("the caller does not hear {}: {}", sound, error)

@@ -48,6 +48,8 @@ class Outcome:
     """The Reason header (RFC 3326) of the BYE or refusal that tells the caller."""
     status: int = 480
     """What a caller who was not answered is refused with."""
+    withdrawn_by: str | None = None
+    """The operator who sent away a caller that waited."""
     offer_result: OfferState = OfferState.WITHDRAWN
     """What an offer comes to that rings still."""
     offer_status: int | None = None
@@ -56,6 +58,7 @@ class Outcome:
 
 _ENTRY_STATES = {
     Disposition.ABANDONED: EntryState.ABANDONED,
+    Disposition.SHORT_ABANDONED: EntryState.ABANDONED,
     Disposition.TIMED_OUT: EntryState.TIMED_OUT,
 }
 
@@ -241,13 +244,15 @@ class Clearing:
         depth = _end_entry_and_offers(tx, call, outcome, talk_seconds)
         began = call.arrived_at if call.place is None else call.place.joined_at
         waited = max(0.0, (call.connected_at or tx.now) - began)
+        if outcome.withdrawn_by is not None:
+            tx.add_event(EventType.CALL_WITHDRAWN, call_id=call.id, queue=queue, by=outcome.withdrawn_by)
         calls.end(
             tx,
             call.id,
             disposition=outcome.disposition,
             cause=outcome.cause,
             hung_up_by=outcome.hung_up_by,
-            wait_seconds=waited,
+            wait_seconds=max(0.0, (call.connected_at or tx.now) - call.arrived_at),
             talk_seconds=talk_seconds,
         )
         for leg in call.legs:

@@ -145,6 +145,10 @@ class Dispatch:
             entry.taken_out = why
             entry.assigned.set()
 
+    def is_in_line(self, entry: Entry) -> bool:
+        """Whether it waits, and nobody is chosen for it."""
+        return entry in self._queues.by_id(entry.queue_id).line
+
     def stand_again(self, entry: Entry) -> None:
         """Put a caller who waits, and stands in no line, into its line; harmless if it stands there."""
         queue = self._queues.by_id(entry.queue_id)

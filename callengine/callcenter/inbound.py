@@ -8,6 +8,7 @@ call to a queue is told here too; a call to one agent has its story in `outbound
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -16,26 +17,30 @@ from gevent.pool import Group
 from loguru import logger
 
 from callengine import greenlets
+from callengine.callcenter.admission import Way, Why
 from callengine.callcenter.answering import RINGING, Answering, columns_of, status_of, tell
 from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.bridge import parting_of
 from callengine.callcenter.callers import Callers
-from callengine.callcenter.calls import Call, Calls, Entry, Leg, new_id
+from callengine.callcenter.calls import Call, Calls, Leg
 from callengine.callcenter.clearing import Clearing, Outcome
-from callengine.callcenter.dispatch import WaitedTooLong
 from callengine.callcenter.features import Features
-from callengine.callcenter.leg_rows import Owner
+from callengine.callcenter.kept_places import KeptPlaces
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.numbers import Destination, HangUpWith, Numbers, ToAgent, ToFeature, ToQueue
 from callengine.callcenter.outbound import Outbound
+from callengine.callcenter.overflow import SentAway
+from callengine.callcenter.places import new_entry, store_join, store_steps
 from callengine.callcenter.preference import prefer_last_agent
+from callengine.callcenter.priorities import Priorities
 from callengine.callcenter.queues import Queue, Queues
 from callengine.callcenter.roster import Agent, Roster
 from callengine.callcenter.talking import Talking
 from callengine.callcenter.waiting import Waiting
+from callengine.callcenter.ways import Ways
 from callengine.clock import Clock
 from callengine.db.committer import Committer
-from callengine.db.repositories import entries, legs
+from callengine.db.repositories import legs
 from callengine.db.transaction import Transaction
 from callengine.errors import (
     BadMessage,
@@ -55,18 +60,14 @@ from callengine.sip.message import Request
 from callengine.sip.stateless import Refusal
 from callengine.sip.transactions import ServerTransaction
 from callengine.sip.uri import Uri
-from callengine.vocabulary import CallState, Disposition, EntryState, Party
-
-QUEUE_TIMEOUT = 'SIP;cause=480;text="No agent answered in time"'
-"""What a caller's phone is told when its time in the queue is over (RFC 3326)."""
-
+from callengine.vocabulary import CallState, Disposition, Party
 
 _STARTING_SECONDS = 2
 """When a caller who comes while the service starts may try again."""
 
 
 class Inbound:
-    """Takes INVITEs. `max_queue_depth` bounds the callers who wait, over all queues."""
+    """Takes INVITEs."""
 
     def __init__(
         self,
@@ -86,7 +87,9 @@ class Inbound:
         arrivals: Arrivals,
         outbound: Outbound,
         features: Features,
-        max_queue_depth: int = 500,
+        ways: Ways,
+        priorities: Priorities,
+        kept_places: KeptPlaces,
     ) -> None:
         self._numbers = numbers
         self._roster = roster
@@ -103,7 +106,9 @@ class Inbound:
         self._arrivals = arrivals
         self._outbound = outbound
         self._features = features
-        self._max_queue_depth = max_queue_depth
+        self._ways = ways
+        self._priorities = priorities
+        self._kept_places = kept_places
         self._group = Group()
         self._arriving = 0
         self._settled = Event()
@@ -185,9 +190,9 @@ class Inbound:
                 return self._wait_and_talk(call)
             return (self._outbound if call.offers else self._features).live_through(call)
         except HungUp:
-            return _given_up(call)
-        except WaitedTooLong:
-            return Outcome(Disposition.TIMED_OUT, "max_wait_time", Party.SYSTEM, QUEUE_TIMEOUT)
+            return self._given_up(call)
+        except SentAway as away:
+            return _sent_away(away)
         except CallCenterError as error:
             logger.error("the call fails: {}", error)
             return Outcome(Disposition.FAILED, type(error).__name__, Party.SYSTEM)
@@ -198,6 +203,16 @@ class Inbound:
         self._waiting.wait_for_answer(call)
         parting = self._talking.talk(call)
         return Outcome(Disposition.ANSWERED, parting.cause, parting.by)
+
+    def _given_up(self, call: Call) -> Outcome:
+        """The caller's leg ended before an agent answered: by the caller, or because the service stops."""
+        parting = parting_of(call.caller.session, Party.CALLER)
+        disposition = Disposition.ABANDONED if parting.by is Party.CALLER else Disposition.FAILED
+        if disposition is Disposition.ABANDONED and call.place is not None:
+            rules = self._queues.by_id(call.place.queue_id).rules
+            if self._clock.now() - call.arrived_at < rules.short_abandon_seconds:
+                disposition = Disposition.SHORT_ABANDONED
+        return Outcome(disposition, parting.cause, parting.by)
 
     def _admit(self, transaction: ServerTransaction) -> Call | None:
         """Check and store a call; None if its number leads to a refusal."""
@@ -229,37 +244,70 @@ class Inbound:
     def _admit_to_queue(
         self, transaction: ServerTransaction, dialled: str, queue: Queue, made_by: Agent | None
     ) -> Call:
-        if sum(len(each.line) for each in self._queues) >= self._max_queue_depth:
-            raise QueueFull(f"{self._max_queue_depth} callers are waiting (routing.max_queue_depth)")
-        status = status_of(queue.rules.answer)
-        waits_with_music = status > RINGING and not self._waiting.may_ring_at_once
-        caller = self._legs.incoming(transaction, play=MUSIC if waits_with_music else None)
-        caller.status = status
+        way, taker = self._way(queue, dialled)
+        play = MUSIC if self._hears_usual_music_at_once(taker) else None
+        caller = self._legs.incoming(transaction, play=play)
         try:
-            call = self._store(caller, dialled, queue, made_by)
+            return self._store(caller, dialled, queue, way, made_by)
         except CallCenterError:
             self._legs.discard([caller])
             raise
-        return call
 
-    def _store(self, caller: Leg, dialled: str, queue: Queue, made_by: Agent | None) -> Call:
+    def _way(self, queue: Queue, dialled: str, full: Collection[str] = ()) -> tuple[Way, Queue]:
+        """The way of a caller, and the queue that takes it; raises `QueueFull` where none does."""
+        way = self._ways.of_newcomer(queue, full)
+        if way.queue is not None:
+            return way, self._queues.find(way.queue)
+        passed = ", ".join(f"{step.queue} {step.why}" for step in way.steps)
+        self._committer.commit(partial(_store_rejection, way, dialled))
+        raise QueueFull(
+            f"no queue takes the call: {passed}{', ' if passed else ''}{way.last} {way.why}",
+            sip_status=way.status,
+        )
+
+    def _hears_usual_music_at_once(self, queue: Queue) -> bool:
+        """Then it begins as the leg is opened."""
+        plays = status_of(queue.rules.answer) > RINGING and not self._waiting.may_ring_at_once
+        return plays and not queue.rules.music
+
+    def _store(
+        self, caller: Leg, dialled: str, dialled_queue: Queue, way: Way, made_by: Agent | None
+    ) -> Call:
+        """Along the way; a queue that the commit finds full is passed over."""
         now = self._clock.now()
-        entry = Entry(new_id(), queue.id, 0, now, now, now + queue.rules.max_wait_time_seconds)
-        entry.made_by = made_by.id if made_by else None
-        call = self._arrivals.call_of(caller, dialled=dialled, at=now, place=entry)
+        call = self._arrivals.call_of(caller, dialled=dialled, at=now)
+        full: set[str] = set()
+        while True:
+            queue = self._queues.find(way.queue or "")
+            played = self._hears_usual_music_at_once(queue)
+            try:
+                self._store_in(call, queue, way, made_by, now)
+            except QueueFull:
+                full.add(queue.name)
+                way, _ = self._way(dialled_queue, dialled, full)
+                continue
+            if call.hears_music and (full or not played):
+                self._answering.play(call)
+            return call
+
+    def _store_in(self, call: Call, queue: Queue, way: Way, made_by: Agent | None, now: float) -> None:
+        call.caller.status = status_of(queue.rules.answer)
+        priority = self._priorities.of(call.dialled, call.caller_number)
+        first = self._kept_places.first_arrival(queue, call.caller_number, now)
+        call.entry = new_entry(queue, priority=priority, first_arrived_at=first, began_at=now, now=now)
+        call.entry.made_by = made_by.id if made_by else None
         if queue.rules.prefer_last_agent_seconds and made_by is None:
-            number = call.caller_number
-            self._committer.commit(
-                partial(prefer_last_agent, entry=entry, caller_number=number, rules=queue.rules)
+            prefer = partial(
+                prefer_last_agent, entry=call.entry, caller_number=call.caller_number, rules=queue.rules
             )
-        arrival = partial(self._store_arrival, call, queue, made_by)
+            self._committer.commit(prefer)
+        arrival = partial(self._store_arrival, call, queue, way, made_by)
         if not self._waiting.ring_at_once(call, arrival):
             self._committer.commit(arrival)
-            if self._waiting.may_ring_at_once and call.hears_music:
-                self._answering.play(call)
-        return call
 
-    def _store_arrival(self, call: Call, queue: Queue, made_by: Agent | None, tx: Transaction) -> None:
+    def _store_arrival(
+        self, call: Call, queue: Queue, way: Way, made_by: Agent | None, tx: Transaction
+    ) -> None:
         self._arrivals.store(
             tx,
             call,
@@ -273,25 +321,34 @@ class Inbound:
             self._arrivals.hold(tx, call, made_by)
         caller = self._arrivals.caller_row(call, now=tx.now)
         legs.insert_legs(tx, [caller])
-        depth = entries.join(tx, _entry_row(call, self._arrivals.owner), queue_name=queue.name)
-        tx.add_event(EventType.CALL_QUEUED, call_id=call.id, queue=queue.name, depth=depth, priority=0)
+        store_steps(tx, call, way.steps, self._queues)
+        store_join(tx, call, call.entry, queue, self._arrivals.owner)
 
 
-def _entry_row(call: Call, owner: Owner) -> dict[str, object]:
-    entry = call.entry
-    return {
-        "id": entry.id,
-        "call_id": call.id,
-        "queue_id": entry.queue_id,
-        **owner,
-        "state": EntryState.WAITING,
-        "priority": entry.priority,
-        "first_arrived_at": entry.first_arrived_at,
-        "joined_at": entry.joined_at,
-        "expires_at": entry.gives_up_at,
-        "preferred_agent_id": entry.preferred_agent_id,
-        "preferred_until": entry.preferred_until or None,
-    }
+def _store_rejection(way: Way, dialled: str, tx: Transaction) -> None:
+    tx.add_event(
+        EventType.CALL_REJECTED,
+        queue=way.last,
+        dialled=dialled,
+        reason=way.why,
+        status=way.status,
+        passed=[[step.queue, step.why] for step in way.steps],
+    )
+
+
+def _sent_away(away: SentAway) -> Outcome:
+    """How a call ends that no queue keeps: as its final destination says, else by what the queue has."""
+    is_late = away.cause in (Why.MAX_WAIT_TIME, "expired")
+    code = away.status if away.way is not None and away.way.is_final else 480
+    text = "No agent answered in time" if is_late else "No agent can take the call"
+    return Outcome(
+        Disposition.TIMED_OUT if is_late else Disposition.REJECTED,
+        away.cause,
+        Party.SYSTEM,
+        f'SIP;cause={code};text="{text}"',
+        status=away.status,
+        withdrawn_by=away.by,
+    )
 
 
 def _as_told(call: Call, outcome: Outcome) -> Outcome:
@@ -299,10 +356,3 @@ def _as_told(call: Call, outcome: Outcome) -> Outcome:
     if call.told_to_end is None or outcome.hung_up_by is not Party.SYSTEM:
         return outcome
     return replace(outcome, cause=call.told_to_end)
-
-
-def _given_up(call: Call) -> Outcome:
-    """The caller's leg ended before an agent answered: by the caller, or because the service stops."""
-    parting = parting_of(call.caller.session, Party.CALLER)
-    disposition = Disposition.ABANDONED if parting.by is Party.CALLER else Disposition.FAILED
-    return Outcome(disposition, parting.cause, parting.by)

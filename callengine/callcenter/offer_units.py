@@ -120,7 +120,8 @@ def store_connect(tx: Transaction, call: Call, offer: Offer, answered: Leg, queu
         tx, call.entry.id, queue_id=queue.id, present=EntryState.OFFERED, state=EntryState.CONNECTED
     )
     offers.connect(tx, offer.id, ring_seconds=ring_seconds)
-    calls.connect(tx, call.id, agent_id=offer.agent_id, wait_seconds=wait_seconds, ring_seconds=ring_seconds)
+    in_all = max(0.0, tx.now - call.arrived_at)
+    calls.connect(tx, call.id, agent_id=offer.agent_id, wait_seconds=in_all, ring_seconds=ring_seconds)
     agents.connect(tx, offer.agent_id, call_id=call.id)
     legs.connect(tx, answered.id, leg_rows.answered(answered, answered.outgoing.facts, call.caller))
     _store_caller_connected(tx, call.caller, answered)
@@ -138,6 +139,7 @@ def store_connect(tx: Transaction, call: Call, offer: Offer, answered: Leg, queu
         agent=offer.agent_name,
         wait_seconds=wait_seconds,
         ring_seconds=ring_seconds,
+        service_level_seconds=queue.rules.service_level_seconds,
         depth=depth,
         withdrawn=[other.agent_name for other in others],
     )

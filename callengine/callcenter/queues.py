@@ -26,6 +26,8 @@ class Queue:
     """The round-robin pointer; its truth is the queue's row."""
     ageing_points_per_minute: float = 0.0
     """By how much a caller grows more urgent in a minute; the same in all queues."""
+    is_removed: bool = False
+    """Nobody joins it any more; who waits in it is served."""
     line: Line = field(init=False)
     _steps: tuple[tuple[object, ...], tuple[skills.Step, ...]] = field(default=((), ()), init=False)
 
@@ -108,10 +110,11 @@ class Queues:
                     record.rules,
                     record.last_agent_id,
                     self._ageing_points_per_minute,
+                    record.is_removed,
                 )
                 self._by_id[record.id] = self._by_name[record.name] = queue
             else:
-                queue.rules = record.rules
+                queue.rules, queue.is_removed = record.rules, record.is_removed
 
     def age_by(self, points_per_minute: float) -> None:
         """Let callers grow more urgent at this rate; all who wait are put at their places again."""
@@ -121,11 +124,15 @@ class Queues:
             queue.line.order_again()
 
     def find(self, name: str) -> Queue:
-        """The queue of this name; raises `QueueNotFound`."""
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise QueueNotFound(f"there is no queue {name!r}") from None
+        """The queue of this name, unless it is removed; raises `QueueNotFound`."""
+        queue = self._by_name.get(name)
+        if queue is None or queue.is_removed:
+            raise QueueNotFound(f"there is no queue {name!r}")
+        return queue
+
+    def named(self, name: str) -> Queue | None:
+        """The queue of this name, if there is one."""
+        return self._by_name.get(name)
 
     def get(self, queue_id: int) -> Queue | None:
         """The queue with this key, if it is served here."""

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from loguru import logger
 from sqlalchemy import Engine
 
+from callengine.callcenter.answering import Answering
 from callengine.callcenter.bridge import remote_media
 from callengine.callcenter.calls import Call, Entry, Leg, Offer
 from callengine.callcenter.clearing import Clearing, Outcome
@@ -30,7 +31,7 @@ from callengine.db.repositories import calls, entries, legs, nodes, offers
 from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, MediaError, NotFound
 from callengine.events.types import EventType
-from callengine.media.engine import MUSIC, LegStatistics, MediaEngine
+from callengine.media.engine import LegStatistics, MediaEngine
 from callengine.vocabulary import MISSED_OFFERS, Disposition, LegRole, OfferState, Party
 
 Row = Mapping[str, Any]
@@ -69,12 +70,11 @@ class Recovery:
         debts: Debts,
         clearing: Clearing,
         take_up_leg: Callable[[Leg], None],
-        play: Callable[[Call], None],
+        answering: Answering,
         go_on: Callable[[Call], None],
         look_after: LookAfter,
     ) -> None:
-        """`take_up_leg` lets a phone change its session; `play` begins a caller's music; `go_on` gives a call
-        the rest of its story.
+        """`take_up_leg` lets a phone change its session; `go_on` gives a call the rest of its story.
 
         `look_after` is told each leg whose phone has answered, since that may not have waited for us.
         """
@@ -85,7 +85,7 @@ class Recovery:
         self._debts = debts
         self._clearing = clearing
         self._take_up_leg = take_up_leg
-        self._play = play
+        self._answering = answering
         self._go_on = go_on
         self._look_after = look_after
         self._leftovers = Leftovers()
@@ -129,7 +129,7 @@ class Recovery:
             missing = [leg for leg in call.legs if leg.id not in open_legs]
             if self._open_again(call, missing):
                 if call.hears_music and _is_silent(open_legs.get(call.caller.id)):
-                    self._play(call)
+                    self._answering.play(call)
                 self._go_on(call)
                 count += 1
                 for leg in call.legs:
@@ -152,8 +152,9 @@ class Recovery:
         try:
             for leg in missing:
                 remote = remote_media(leg.agreement) if leg.agreement else None
-                play = MUSIC if leg is call.caller and call.hears_music else None
-                self._media.open(leg.id, remote=remote, play=play, port=leg.media_port)
+                self._media.open(leg.id, remote=remote, port=leg.media_port)
+                if leg is call.caller and call.hears_music:
+                    self._answering.play(call)
         except CallCenterError as error:
             logger.warning("the call {} cannot go on: {}", call.id, error)
             return False

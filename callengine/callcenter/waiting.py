@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from callengine.callcenter.answering import RINGING
 from callengine.callcenter.calls import Call
-from callengine.callcenter.dispatch import Dispatch
+from callengine.callcenter.dispatch import Dispatch, TakenOutOfLine, WaitedTooLong
 from callengine.callcenter.offering import Offering, Unit
+from callengine.callcenter.overflow import Overflow
 
 
 class Waiting:
     """Can be entered from a call that has just been queued, or from one made of its rows."""
 
-    def __init__(self, dispatch: Dispatch, offering: Offering, *, may_ring_at_once: bool = False) -> None:
+    def __init__(
+        self, dispatch: Dispatch, offering: Offering, overflow: Overflow, *, may_ring_at_once: bool = False
+    ) -> None:
         """`may_ring_at_once`: a caller for whom an agent is free need not wait (`direct_when_available`)."""
         self._dispatch = dispatch
         self._offering = offering
+        self._overflow = overflow
         self.may_ring_at_once = may_ring_at_once
 
     def ring_at_once(self, call: Call, arrival: Unit) -> bool:
@@ -31,14 +35,28 @@ class Waiting:
         return bool(call.offers)
 
     def wait_for_answer(self, call: Call) -> None:
-        """Stand in line; be offered to agents, round after round, until one answers.
+        """Stand in line; be offered to agents, round after round, in one queue or several, until one answers.
 
-        Raises `HungUp` if the caller leaves, `WaitedTooLong` at the end of the queue's waiting time,
-        `TakenOutOfLine` if somebody took the caller out of the line.
+        Raises `HungUp` if the caller leaves, `SentAway` if it may wait no longer, in no queue.
         """
         while call.connected_at is None:
             if not call.offers:
-                chosen = self._dispatch.wait_for_agents(call.entry, call.caller.session)
-                self._offering.claim(call, chosen)
+                self._stand_in_line(call)
             if call.offers:
                 self._offering.ring(call)
+
+    def _stand_in_line(self, call: Call) -> None:
+        """Until agents are claimed, or the caller goes on to another queue.
+
+        Only waiting comes to an end by time: an offer that is out rings on, and the time is seen after it.
+        """
+        if not self._overflow.check_agents(call):
+            return
+        try:
+            chosen = self._dispatch.wait_for_agents(call.entry, call.caller.session)
+        except WaitedTooLong:
+            self._overflow.waited_too_long(call)
+        except TakenOutOfLine as taken:
+            self._overflow.taken_out(call, taken.why)
+        else:
+            self._offering.claim(call, chosen)

@@ -40,5 +40,11 @@ SKILL_STEPS = SkillSteps()
 QUEUE_NAME = USER
 """What a queue may be called."""
 
+NAME_OR_NONE = Text("a name of letters, digits and + * # _ . -, or empty", r"[A-Za-z0-9+*#_.\-]*", 64)
+"""The name of another table, or none."""
+
+PRIORITY = Whole(-1000000, 1000000)
+"""How urgent a caller is; a higher number is more."""
+
 NUMBER = USER
 """What may be dialled: the user part of a SIP URI."""

@@ -46,6 +46,8 @@ def with_live_parts(old: Settings, new: Settings) -> Settings:
         old,
         queues=new.queues,
         numbers=new.numbers,
+        hours=new.hours,
+        callers=new.callers,
         routing=replace(
             old.routing,
             default_strategy=new.routing.default_strategy,

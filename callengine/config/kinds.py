@@ -133,6 +133,22 @@ class Choice(Plain):
 
 
 @dataclass(frozen=True)
+class OneOf(Plain):
+    """One of some whole numbers."""
+
+    numbers: tuple[int, ...]
+
+    @property
+    def allowed(self) -> str:
+        return f"one of {', '.join(map(str, self.numbers))}"
+
+    def read(self, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in self.numbers:
+            raise ValueError
+        return value
+
+
+@dataclass(frozen=True)
 class Choices(Plain):
     """A list of one or more of some words, in an order that counts, none twice."""
 

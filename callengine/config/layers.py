@@ -113,7 +113,7 @@ def from_variables(environ: Mapping[str, str], below: Tree) -> Iterator[Tree]:
     names = [name for name in environ if name.startswith(PREFIX) and name not in NOT_SETTINGS]
     for name in sorted(names, key=lambda name: (name.count("__"), name)):
         path = _path(name, below)
-        table: Any = _typed(".".join(path), environ[name])
+        table: Any = typed(".".join(path), environ[name])
         for key in reversed(path):
             table = {key: table}
         yield tree_of(table, f"variable {name}")
@@ -127,7 +127,8 @@ def _path(variable: str, below: Tree) -> list[str]:
     return path
 
 
-def _typed(name: str, text: str) -> object:
+def typed(name: str, text: str) -> object:
+    """The value that the text of a variable stands for, for the setting `name`."""
     from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
     setting = setting_named(OTHER_NAMES.get(name, name)) if "." in name else None

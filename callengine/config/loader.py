@@ -53,7 +53,7 @@ def load(
     tree, environment = _gathered(environ, where, problems)
     if overrides:
         merge(tree, tree_of(overrides, "the program"))
-    return _Reading(tree, environ, problems).settings(environment)
+    return _Reading(tree, environ, problems).settings(environment, os.path.abspath(where))
 
 
 def _gathered(environ: Mapping[str, str], directory: Path, problems: list[str]) -> tuple[Tree, str]:
@@ -120,13 +120,18 @@ class _Reading:
         self._values: dict[str, Any] = {}
         self._sources: dict[str, str] = {}
 
-    def settings(self, environment: str) -> Settings:
+    def settings(self, environment: str, directory: str) -> Settings:
         """The finished settings; raises SettingsError if anything is wrong."""
         for section in self._tree.keys() - SECTIONS.keys() - TABLES.keys():
             self._refuse_unknown(section, self._tree[section])
         parts: dict[str, Any] = {name: self._section(name, kind) for name, kind in SECTIONS.items()}
         parts |= {name: self._named_tables(name, kind) for name, kind in TABLES.items()}
-        settings = Settings(**parts, environment=environment, sources=MappingProxyType(self._sources))
+        settings = Settings(
+            **parts,
+            directory=directory,
+            environment=environment,
+            sources=MappingProxyType(self._sources),
+        )
         for breach in breaches(settings):
             if not self._wrong.intersection((breach.name, *breach.beside)):
                 self._problems.append(

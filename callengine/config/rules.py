@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from callengine.callcenter.routing.strategies import Strategies
 from callengine.config.schema import Settings
+from callengine.config.ways import dead_ways, near
 
 DEFAULT = "default"
 """The source of a value that nobody set."""
@@ -122,12 +122,32 @@ def _skills(settings: Settings) -> Iterator[Breach]:
             )
 
 
-def _destinations(settings: Settings) -> Iterator[Breach]:
+def _ways(settings: Settings) -> Iterator[Breach]:
+    for dead in dead_ways(settings.queues):
+        yield Breach(f"queues.{dead.name}.{dead.key}", (), dead.reason)
+
+
+def _hours(settings: Settings) -> Iterator[Breach]:
+    for name, queue in settings.queues.items():
+        if queue.hours and queue.hours not in settings.hours:
+            hint = near(queue.hours, settings.hours)
+            yield Breach(f"queues.{name}.hours", (), f"there is no table hours.{queue.hours}{hint}")
+
+
+def _callers(settings: Settings) -> Iterator[Breach]:
+    for name, callers in settings.callers.items():
+        for number in callers.numbers:
+            if (not number.rstrip("*") and number != "*") or "*" in number[:-1]:
+                yield Breach(f"callers.{name}.numbers", (), f"{number}: a * stands at the end alone")
+
+
+def lost_numbers(settings: Settings, queues: Iterable[str]) -> Iterator[Breach]:
+    """The numbers that lead to a queue which is not among all `queues`, those of the database included."""
+    known = dict.fromkeys(queues)
     for number, entry in settings.numbers.items():
         kind, _, queue = entry.destination.partition(":")
-        if kind == "queue" and queue not in settings.queues:
-            near = difflib.get_close_matches(queue, settings.queues, n=1)
-            hint = f"; did you mean queue:{near[0]}?" if near else ""
+        if kind == "queue" and queue not in known:
+            hint = near(queue, known)
             yield Breach(f"numbers.{number}.destination", (), f"there is no queue {queue}{hint}")
 
 
@@ -156,6 +176,8 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _wrap_up_codes,
     _strategies,
     _skills,
-    _destinations,
+    _ways,
+    _hours,
+    _callers,
     _pauses,
 )

@@ -13,8 +13,9 @@ from typing import Any, get_type_hints
 from callengine.config.declaration import NUMBER, QUEUE_NAME, Setting
 from callengine.config.kinds import Text
 from callengine.config.sections.agents import Agents
+from callengine.config.sections.hours import Hours
 from callengine.config.sections.node import Api, General, Media, Sip
-from callengine.config.sections.numbers import Destination
+from callengine.config.sections.numbers import Callers, Destination
 from callengine.config.sections.queues import Queue
 from callengine.config.sections.routing import Routing
 from callengine.config.sections.security import Security
@@ -25,7 +26,8 @@ from callengine.config.sections.storage import Database, Log
 class Settings:
     """All settings, complete and checked.
 
-    `environment` is the one that was chosen; `sources` tells for each setting's full name where it was set.
+    `directory` is that of settings.toml; `environment` is the one that was chosen; `sources` tells for each
+    setting's full name where it was set.
     """
 
     general: General
@@ -39,6 +41,9 @@ class Settings:
     log: Log
     queues: Mapping[str, Queue]
     numbers: Mapping[str, Destination]
+    hours: Mapping[str, Hours]
+    callers: Mapping[str, Callers]
+    directory: str = field(compare=False)
     environment: str = field(compare=False)
     sources: Mapping[str, str] = field(compare=False, repr=False)
 
@@ -58,10 +63,20 @@ SECTIONS: Mapping[str, type] = {
 }
 """The sections with fixed keys."""
 
-TABLES: Mapping[str, type] = {"queues": Queue, "numbers": Destination}
+TABLES: Mapping[str, type] = {
+    "queues": Queue,
+    "numbers": Destination,
+    "hours": Hours,
+    "callers": Callers,
+}
 """The sections that hold a table under each name that the operator gives."""
 
-NAMES: Mapping[str, Text] = {"queues": QUEUE_NAME, "numbers": NUMBER}
+NAMES: Mapping[str, Text] = {
+    "queues": QUEUE_NAME,
+    "numbers": NUMBER,
+    "hours": QUEUE_NAME,
+    "callers": QUEUE_NAME,
+}
 """What those names may be."""
 
 OTHER_NAMES: Mapping[str, str] = {"general.port": "sip.port"}

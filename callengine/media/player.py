@@ -41,7 +41,7 @@ class Sounds:
     """
 
     def __init__(self) -> None:
-        own = {MUSIC: _read(os.fspath(_MUSIC_FILE)), DONE: tones.done(), REFUSED: tones.refused()}
+        own = {MUSIC: read_sound(os.fspath(_MUSIC_FILE)), DONE: tones.done(), REFUSED: tones.refused()}
         self._own = {
             sound: {codec: _encode(samples, codec) for codec in g711.CODECS} for sound, samples in own.items()
         }
@@ -54,7 +54,7 @@ class Sounds:
         try:
             key = (sound, os.stat(sound).st_mtime_ns, codec)
             if key not in self._frames:
-                self._frames[key] = _encode(_read(sound), codec)
+                self._frames[key] = _encode(read_sound(sound), codec)
         except (OSError, ValueError) as error:
             raise MediaError(f"sound {sound!r} cannot be read: {error}") from None
         self._frames.move_to_end(key)
@@ -63,7 +63,8 @@ class Sounds:
         return self._frames[key]
 
 
-def _read(path: str) -> bytes:
+def read_sound(path: str) -> bytes:
+    """The samples of a WAV file that can be played; raises OSError, ValueError, MediaError."""
     if os.path.getsize(path) > LARGEST_SOUND:
         raise ValueError(f"it is larger than {LARGEST_SOUND} octets")
     with open(path, "rb") as file:

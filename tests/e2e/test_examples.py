@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.phone import Phone
 from tests.e2e.service import PASSWORD, ROOT, Service, until
 
@@ -65,11 +67,12 @@ def test_events_and_figures_in_a_program(tmp_path: Path) -> None:
     assert "\n0 calls in all\n" in said.read_text()
 
 
-def test_the_settings_for_one_host_are_good() -> None:
+@pytest.mark.parametrize("name", ["one_host/settings.toml", "enterprise.toml", "multi_queue.toml"])
+def test_the_settings_are_good(name: str) -> None:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
     settings = {
         "CALLENGINE_ENV": "production",
-        "CALLENGINE_SETTINGS": str(EXAMPLES / "one_host" / "settings.toml"),
+        "CALLENGINE_SETTINGS": str(EXAMPLES / name),
     }
     done = subprocess.run(
         [sys.executable, "-m", "callengine", "config", "check"],
@@ -112,3 +115,37 @@ def test_an_own_strategy_is_installed_and_found(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert 'queues.support.strategy = "experienced_first"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("enterprise.toml", ["vip", "premium", "premium-support"]),
+        ("multi_queue.toml", ["general", "sales", "support", "vip", "premium"]),
+    ],
+)
+def test_callers_wait_in_the_queues_of_an_example(tmp_path: Path, name: str, numbers: list[str]) -> None:
+    """On this machine: only addresses and names are other than the example has them."""
+    example = {
+        "GENERAL__REGISTRAR_DOMAIN": "127.0.0.1",
+        "GENERAL__LOCAL_IP": "127.0.0.1",
+    }
+    service = Service(tmp_path / "service", agents=(), settings=example)
+    service.environment |= {
+        "CALLENGINE_ENV": "production",
+        "CALLENGINE_SETTINGS": str(EXAMPLES / name),
+    }
+    with service:
+        for number in numbers:
+            target = f"sip:{number}@{service.server}"
+            with Phone("caller", "--call", target, server=service.server, password=None) as caller:
+                caller.wait_for("call_connected")
+    waited = service.rows(
+        "SELECT c.dialled, q.name, c.disposition FROM calls c JOIN queues q ON q.id = c.queue_id"
+        " ORDER BY c.arrived_at"
+    )
+    queues = [{"premium-support": "general"}.get(number, number) for number in numbers]
+    assert waited == [
+        {"dialled": number, "name": queue, "disposition": "abandoned"}
+        for number, queue in zip(numbers, queues)
+    ]

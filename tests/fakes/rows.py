@@ -69,6 +69,18 @@ def rules(**values: Any) -> QueueRules:
         "wrap_up_codes": (),
         "wrap_up_code_required": False,
         "answer": "immediately",
+        "expires_after_seconds": 3600.0,
+        "overflow_queue": "",
+        "final_destination": "",
+        "full_code": 486,
+        "join_when_empty": True,
+        "leave_when_empty": False,
+        "empty_when": "signed_off",
+        "hours": "",
+        "music": "",
+        "service_level_seconds": 20.0,
+        "short_abandon_seconds": 0.0,
+        "keep_place_seconds": 0.0,
     }
     return QueueRules(**(defaults | values))
 

@@ -39,7 +39,7 @@ class CallDesk:
 
     def show(self, prefix: str) -> Document:
         """One call with its legs, offers and events; its id may be cut short. Raises `CallNotFound`."""
-        record = self._find(prefix)
+        record = self.find(prefix)
         with reading(self._engine) as connection:
             return {
                 **record,
@@ -50,7 +50,7 @@ class CallDesk:
 
     def hang_up(self, prefix: str, *, by: str) -> str:
         """End a call that is alive; its id. The cause is `operator`. Raises `CallNotFound`, `NotAllowed`."""
-        record = self._find(prefix)
+        record = self.find(prefix)
         if record["state"] == CallState.ENDED:
             raise NotAllowed(f"the call {record['id']} has ended already")
         call = self._live.find(record["id"]) if self._live else None
@@ -61,7 +61,8 @@ class CallDesk:
         greenlets.spawn("hang_up", _hang_up, call.caller.session.hang_up)
         return call.id
 
-    def _find(self, prefix: str) -> Document:
+    def find(self, prefix: str) -> Document:
+        """The record of the call whose id begins so; raises `CallNotFound`."""
         if not prefix or not _HEXADECIMAL.issuperset(prefix):
             raise CallNotFound(
                 f"{prefix!r} is no call's id; allowed: hexadecimal digits, the first few will do"

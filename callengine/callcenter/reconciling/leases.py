@@ -41,7 +41,7 @@ LEASES: Mapping[str, Mapping[StrEnum, Lease]] = {
         ),
         CallState.QUEUED: Lease(
             "`queue_entries.expires_at`",
-            (_E.CALL_OFFERED, _E.CALL_ENDED),
+            (_E.CALL_OFFERED, _E.QUEUE_OVERFLOWED, _E.CALL_MOVED, _E.CALL_ENDED),
             (_R.CALL_WITHOUT_STORY, _R.CALLER_NOT_IN_LINE, _R.ENTRY_PAST_ITS_LEASE),
         ),
         CallState.OFFERED: Lease(
@@ -58,7 +58,7 @@ LEASES: Mapping[str, Mapping[StrEnum, Lease]] = {
     "entry": {
         EntryState.WAITING: Lease(
             "`queue_entries.expires_at`",
-            (_E.CALL_OFFERED, _E.CALL_ENDED),
+            (_E.CALL_OFFERED, _E.QUEUE_OVERFLOWED, _E.CALL_MOVED, _E.CALL_ENDED),
             (_R.ENTRY_WITHOUT_CALL, _R.CALLER_NOT_IN_LINE, _R.ENTRY_PAST_ITS_LEASE, _R.DEPTH_DIFFERS),
         ),
         EntryState.OFFERED: Lease(

@@ -10,6 +10,7 @@ from loguru import logger
 from sqlalchemy import Engine
 
 from callengine import greenlets
+from callengine.callcenter.answering import Answering
 from callengine.callcenter.bridge import Bridge, remote_media
 from callengine.callcenter.calls import Calls, Leg
 from callengine.callcenter.clearing import Clearing
@@ -26,7 +27,7 @@ from callengine.db.engine import reading
 from callengine.db.repositories import agents, legs
 from callengine.errors import CallCenterError, GuardFailed, SessionError
 from callengine.log import call_context
-from callengine.media.engine import MUSIC, MediaEngine
+from callengine.media.engine import MediaEngine
 from callengine.sip.session import Session
 from callengine.vocabulary import LegState
 
@@ -43,6 +44,7 @@ class Repairs:
         committer: Committer,
         media: MediaEngine,
         bridge: Bridge,
+        answering: Answering,
         live: Calls,
         clearing: Clearing,
         debts: Debts,
@@ -54,6 +56,7 @@ class Repairs:
         self._committer = committer
         self._media = media
         self._bridge = bridge
+        self._answering = answering
         self._live = live
         self._clearing = clearing
         self._debts = debts
@@ -144,12 +147,11 @@ class Repairs:
         call, leg = self._live.find(found.call_id or ""), self._leg(found)
         if call is None or leg is None:
             return
-        is_to_hear_music = leg is call.caller and call.hears_music
         remote = remote_media(leg.agreement) if leg.agreement else None
         try:
-            self._media.open(
-                leg.id, remote=remote, play=MUSIC if is_to_hear_music else None, port=leg.media_port
-            )
+            self._media.open(leg.id, remote=remote, port=leg.media_port)
+            if leg is call.caller and call.hears_music:
+                self._answering.play(call)
             if call.answered_by is not None:
                 self._bridge.join(call.caller, call.answered_by)
         except CallCenterError as error:

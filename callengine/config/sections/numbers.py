@@ -1,12 +1,12 @@
-"""What can be dialled."""
+"""What can be dialled, and by whom it is urgent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from callengine.config.declaration import Setting
-from callengine.config.kinds import Text
+from callengine.config.declaration import PRIORITY, Setting
+from callengine.config.kinds import Text, Words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,4 +25,25 @@ class Destination:
             ),
             "Where a call to this number goes.",
         ),
+    ]
+    priority: Annotated[
+        int, Setting(PRIORITY, "How urgent the calls to this number are; a higher number is more.", 0)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callers:
+    """Some callers, in the table `callers` under a name of their own."""
+
+    numbers: Annotated[
+        tuple[str, ...],
+        Setting(
+            Words("numbers, each whole or its beginning followed by *", longest=64),
+            'Who they are: numbers, or beginnings of numbers with a * at the end, such as "+4930*".',
+            [],
+        ),
+    ]
+    priority: Annotated[
+        int,
+        Setting(PRIORITY, "How urgent their calls are; of several tables the highest counts.", 0),
     ]

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from callengine.config.declaration import SECONDS, SKILL_STEPS, STRATEGY, WORDS, Setting
-from callengine.config.kinds import Choice, Number, Switch, Whole
-from callengine.vocabulary import AnswerMode
+from callengine.config.declaration import NAME_OR_NONE, PATH, SECONDS, SKILL_STEPS, STRATEGY, WORDS, Setting
+from callengine.config.kinds import Choice, Number, OneOf, Switch, Text, Whole
+from callengine.vocabulary import AnswerMode, EmptyWhen
+
+_OR_ZERO = Number(0, 86400)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,80 @@ class Queue:
         int, Setting(Whole(1, 1000000), "The most callers that wait or ring at the same time.", 100)
     ]
     max_wait_time_seconds: Annotated[
-        float, Setting(SECONDS, "A caller who has waited longer is sent away.", 300, "seconds")
+        float,
+        Setting(SECONDS, "A caller who has waited here longer goes on to the next queue.", 300, "seconds"),
+    ]
+    expires_after_seconds: Annotated[
+        float,
+        Setting(SECONDS, "A caller who has waited longer over all queues is sent away.", 3600, "seconds"),
+    ]
+    overflow_queue: Annotated[
+        str,
+        Setting(
+            NAME_OR_NONE,
+            "Where callers go on whom this queue cannot take or keep; empty: nowhere.",
+            "",
+        ),
+    ]
+    final_destination: Annotated[
+        str,
+        Setting(
+            Text(
+                "queue:NAME, hangup:CODE with a code from 400 to 699, or empty",
+                r"(?:queue:[A-Za-z0-9+*#_.\-]{1,64}|hangup:[456][0-9]{2})?",
+            ),
+            "Where callers go from here if there is no overflow queue; empty: full_code, or BYE.",
+            "",
+        ),
+    ]
+    full_code: Annotated[
+        int,
+        Setting(OneOf((480, 486, 600)), "With what callers are refused whom no queue takes.", 486),
+    ]
+    join_when_empty: Annotated[
+        bool, Setting(Switch(), "Whether callers may join while the queue is empty of agents.", True)
+    ]
+    leave_when_empty: Annotated[
+        bool, Setting(Switch(), "Whether those who wait go on when the queue becomes empty of agents.", False)
+    ]
+    empty_when: Annotated[
+        str,
+        Setting(
+            Choice(tuple(EmptyWhen)),
+            "Empty of agents: none of them is signed on, or each is signed off or paused.",
+            "signed_off",
+        ),
+    ]
+    hours: Annotated[
+        str,
+        Setting(NAME_OR_NONE, "The table of `hours` that says when it is open; empty: always.", ""),
+    ]
+    music: Annotated[
+        str,
+        Setting(
+            PATH,
+            "The WAV file that callers hear, seen from the settings' directory; empty: our own.",
+            "",
+        ),
+    ]
+    service_level_seconds: Annotated[
+        float,
+        Setting(_OR_ZERO, "Calls answered within so long count as served in time.", 20, "seconds"),
+    ]
+    short_abandon_seconds: Annotated[
+        float,
+        Setting(
+            _OR_ZERO, "Who gives up before so long has dialled a wrong number; 0: nobody has.", 0, "seconds"
+        ),
+    ]
+    keep_place_seconds: Annotated[
+        float,
+        Setting(
+            _OR_ZERO,
+            "Who was cut off or gave up and calls again within so long takes the old place; 0: nobody.",
+            0,
+            "seconds",
+        ),
     ]
     ring_timeout_seconds: Annotated[
         float,

@@ -32,10 +32,15 @@ class Routing:
             "queue_first",
         ),
     ]
+    enable_overflow: Annotated[
+        bool, Setting(Switch(), "Whether callers go on from a queue to its overflow_queue.", True)
+    ]
     max_queue_depth: Annotated[
         int,
         Setting(
-            Whole(1, 1000000), "The most waiting callers over all queues; above it a call is refused.", 500
+            Whole(1, 1000000),
+            "The most waiting callers over all queues; above it all queues are full.",
+            500,
         ),
     ]
     queue_monitor_interval_ms: Annotated[

@@ -15,6 +15,9 @@ _calls = table_of(Call)
 _this_call = (_calls.c.id == bindparam("call_key"), _calls.c.state == bindparam("present"))
 
 INSERT = insert(_calls)
+CHANGE_QUEUE = (
+    update(_calls).where(_calls.c.id == bindparam("call_key")).values(queue_id=bindparam("queue_key"))
+)
 CHANGE_STATE = update(_calls).where(*_this_call).values(state=bindparam("state"))
 CONNECT = (
     update(_calls)
@@ -89,6 +92,11 @@ def change_state(tx: Transaction, call_id: str, present: CallState, state: CallS
 def answer(tx: Transaction, call_id: str) -> None:
     """The caller's phone is given its 200, now, before an agent has answered."""
     tx.change(ANSWER, {"call_key": call_id, "answered": tx.now})
+
+
+def change_queue(tx: Transaction, call_id: str, queue_id: int) -> None:
+    """A caller who waits does so in another queue from now on."""
+    tx.change(CHANGE_QUEUE, {"call_key": call_id, "queue_key": queue_id})
 
 
 def connect(

@@ -12,7 +12,7 @@ from callengine.db.models import Queue
 from callengine.db.models.queue import DATABASE, SETTINGS
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.transaction import Transaction
-from callengine.errors import SettingsError
+from callengine.errors import NotAllowed, QueueNotFound, SettingsError
 from callengine.events.types import EventType
 
 _queues = table_of(Queue)
@@ -36,6 +36,18 @@ class QueueRules:
     wrap_up_codes: tuple[str, ...]
     wrap_up_code_required: bool
     answer: str
+    expires_after_seconds: float
+    overflow_queue: str
+    final_destination: str
+    full_code: int
+    join_when_empty: bool
+    leave_when_empty: bool
+    empty_when: str
+    hours: str
+    music: str
+    service_level_seconds: float
+    short_abandon_seconds: float
+    keep_place_seconds: float
 
 
 RULES = tuple(each.name for each in fields(QueueRules))
@@ -47,6 +59,7 @@ ALL_QUEUES = (
         _queues.c.source,
         _queues.c.depth,
         _queues.c.last_agent_id,
+        _queues.c.removed_at,
         *(_queues.c[name] for name in RULES),
     )
     .where(_queues.c.tenant_id == DEFAULT_TENANT_ID)
@@ -64,6 +77,8 @@ class QueueRecord:
     depth: int
     last_agent_id: int | None
     rules: QueueRules
+    is_removed: bool = False
+    """Nobody defines it any more; calls refer to it, and who waits in it is served."""
 
 
 def read_queues(connection: Connection) -> list[QueueRecord]:
@@ -74,18 +89,60 @@ def read_queues(connection: Connection) -> list[QueueRecord]:
 def sync_from_settings(tx: Transaction, definitions: Mapping[str, QueueRules]) -> None:
     """Make the queues of source `settings`, by name, as the settings say now; new ones are created.
 
-    A queue that the settings do not define any more keeps its row, since calls refer to it. Raises
-    SettingsError, naming every queue that the settings and the database both define.
+    A queue that the settings do not define any more is removed: it keeps its row, since calls refer to it,
+    and who waits in it is served. Raises SettingsError, naming every queue that the settings and the database
+    both define.
     """
     with tx.orm() as session:
         known = {queue.name: queue for queue in session.scalars(_of_tenant())}
         _refuse_defined_twice(definitions, known)
+        for queue in known.values():
+            if queue.source == SETTINGS and queue.name not in definitions:
+                _remove(tx, queue)
         for name, rules in definitions.items():
             queue = known.get(name)
             if queue is None:
                 _create(tx, session, name, rules)
             else:
+                _revive(tx, queue, SETTINGS)
                 _change(tx, queue, rules)
+
+
+def add_queue(tx: Transaction, name: str, rules: QueueRules) -> None:
+    """A queue of the database. Raises NotAllowed if there is one of that name."""
+    with tx.orm() as session:
+        queue = session.scalar(_of_tenant().filter_by(name=name))
+        if queue is None:
+            _create(tx, session, name, rules, DATABASE)
+        elif queue.removed_at is None:
+            raise NotAllowed(f"there is a queue {name!r} already, defined by the {queue.source}")
+        else:
+            _revive(tx, queue, DATABASE)
+            _change(tx, queue, rules)
+
+
+def change_queue(tx: Transaction, name: str, rules: QueueRules) -> None:
+    """Set a queue of the database. Raises QueueNotFound, and NotAllowed for one of the settings."""
+    with tx.orm() as session:
+        _change(tx, _of_database(session, name), rules)
+
+
+def remove_queue(tx: Transaction, name: str) -> None:
+    """Raises QueueNotFound, and NotAllowed for a queue of the settings, or in which callers wait."""
+    with tx.orm() as session:
+        queue = _of_database(session, name)
+        if queue.depth:
+            raise NotAllowed(f"{queue.depth} callers wait in the queue {name!r}: move them first")
+        _remove(tx, queue)
+
+
+def _of_database(session: Session, name: str) -> Queue:
+    queue: Queue | None = session.scalar(_of_tenant().filter_by(name=name, removed_at=None))
+    if queue is None:
+        raise QueueNotFound(f"there is no queue {name!r}")
+    if queue.source != DATABASE:
+        raise NotAllowed(f"the queue {name!r} is defined by the settings, and read-only here")
+    return queue
 
 
 def _of_tenant() -> Any:
@@ -93,17 +150,34 @@ def _of_tenant() -> Any:
 
 
 def _refuse_defined_twice(wanted: Iterable[str], known: Mapping[str, Queue]) -> None:
-    twice = [name for name in wanted if name in known and known[name].source == DATABASE]
+    twice = [name for name in wanted if name in known and _is_of_database(known[name])]
     if twice:
         raise SettingsError(
             [f"queues.{name}: a queue of that name is defined in the database too" for name in twice]
         )
 
 
-def _create(tx: Transaction, session: Session, name: str, rules: QueueRules) -> None:
+def _is_of_database(queue: Queue) -> bool:
+    return queue.source == DATABASE and queue.removed_at is None
+
+
+def _create(tx: Transaction, session: Session, name: str, rules: QueueRules, source: str = SETTINGS) -> None:
     values = asdict(rules)
-    session.add(Queue(tenant_id=DEFAULT_TENANT_ID, name=name, source=SETTINGS, created_at=tx.now, **values))
-    tx.add_event(EventType.QUEUE_CREATED, queue=name, source=SETTINGS, **values)
+    session.add(Queue(tenant_id=DEFAULT_TENANT_ID, name=name, source=source, created_at=tx.now, **values))
+    tx.add_event(EventType.QUEUE_CREATED, queue=name, source=source, **values)
+
+
+def _remove(tx: Transaction, queue: Queue) -> None:
+    if queue.removed_at is None:
+        queue.removed_at = tx.now
+        tx.add_event(EventType.QUEUE_REMOVED, queue=queue.name, source=queue.source, depth=queue.depth)
+
+
+def _revive(tx: Transaction, queue: Queue, source: str) -> None:
+    """A queue of this name is defined again."""
+    if queue.removed_at is not None:
+        queue.removed_at, queue.source = None, source
+        tx.add_event(EventType.QUEUE_CREATED, queue=queue.name, source=source)
 
 
 def _change(tx: Transaction, queue: Queue, rules: QueueRules) -> None:
@@ -117,7 +191,9 @@ def _change(tx: Transaction, queue: Queue, rules: QueueRules) -> None:
 
 def _record(row: Row[*tuple[Any, ...]]) -> QueueRecord:
     rules = QueueRules(**{name: _plain(getattr(row, name)) for name in RULES})
-    return QueueRecord(row.id, row.name, row.source, row.depth, row.last_agent_id, rules)
+    return QueueRecord(
+        row.id, row.name, row.source, row.depth, row.last_agent_id, rules, row.removed_at is not None
+    )
 
 
 def _plain(stored: Any) -> Any:

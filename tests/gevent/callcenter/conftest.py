@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 from callengine import greenlets, store
 from callengine.api import control
 from callengine.app import CallCenter
+from callengine.clock import Clock
 from callengine.config import Settings, load
 from callengine.db.engine import make_engine, reading
 from callengine.db.repositories.agents import add_agent
@@ -52,9 +53,9 @@ class Desk:
         self.center: CallCenter | None = None
         shutil.copy(template, make_url(self.settings.database.url).database or "")
 
-    def open(self) -> None:
+    def open(self, clock: Clock | None = None) -> None:
         """Start the call center."""
-        self.center = CallCenter(self.settings, make_media=_local_engine)
+        self.center = CallCenter(self.settings, make_media=_local_engine, clock=clock)
         self.center.start()
 
     def answers(self) -> bool:

@@ -82,7 +82,7 @@ def problem(variables: dict[str, str]) -> str:
         ),
         (
             {"NUMBERS__1__DESTINATION": "queue:suport"},
-            'numbers.1.destination = "queue:suport": there is no queue suport; did you mean queue:support?',
+            'numbers.1.destination = "queue:suport": there is no queue suport; did you mean support?',
         ),
         ({"NUMBERS__1__DESTINATION": "queue:zzz"}, "there is no queue zzz (set in"),
         (

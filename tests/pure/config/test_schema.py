@@ -17,7 +17,7 @@ def commented() -> dict[str, str]:
     """The full name, and the text of the value, of each key that settings.toml sets or could set."""
     section, found = "", {}
     for line in SETTINGS.read_text(encoding="utf-8").splitlines():
-        if table := re.fullmatch(r"\[(?:default\.)?(.+)\]", line):
+        if table := re.fullmatch(r"(?:# )?\[(?:default\.)?(.+)\]", line):
             section = table[1]
         elif setting := re.fullmatch(r"(?:# )?([a-z_0-9]+) =(.*)", line):
             found[f"{section}.{setting[1]}"] = setting[2].strip()
