@@ -1,0 +1,228 @@
+"""Callers, agents and time in random order: what must hold in every moment does, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from typing import Any
+
+import gevent
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from callengine.errors import CallCenterError
+from callengine.sip.incoming_session import IncomingSession
+from callengine.sip.outgoing_session import OutgoingSession
+from tests.fakes.databases import Databases
+from tests.fakes.invariants import at_rest, of_rows, read_rows
+from tests.fakes.paper_center import PaperCenter, Worker, paper_center
+from tests.fakes.phone import Phone, answer_now
+
+NAMES = ("alice", "bob", "carol", "dave")
+QUEUES = ("support", "sales")
+RULES = {
+    "QUEUES__SUPPORT__STRATEGY": "round_robin",
+    "QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "20",
+    "QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS": "300",
+    "QUEUES__SUPPORT__CAPACITY": "6",
+    "QUEUES__SALES__STRATEGY": "longest_idle",
+    "QUEUES__SALES__RING_TIMEOUT_SECONDS": "10",
+    "QUEUES__SALES__WRAP_UP_SECONDS": "5",
+    "NUMBERS__SALES__DESTINATION": "queue:sales",
+}
+SECONDS = (0.3, 1.1, 4.0, 11.0, 25.0, 320.0)
+
+OpenCenter = Callable[..., AbstractContextManager[PaperCenter]]
+
+
+class Floor(RuleBasedStateMachine):
+    """Whatever may happen in a call center, one thing after the other or several at once."""
+
+    def __init__(self, open_center: OpenCenter) -> None:
+        super().__init__()
+        self.open_center = open_center
+        self.opened = ExitStack()
+        self.is_at_rest = False
+        self.phones: dict[str, Phone] = {}
+        self.away: set[str] = set()
+        """Whose phone is not registered."""
+
+    # How it begins and ends
+
+    @initialize(
+        seed=st.integers(0, 2**32),
+        capacities=st.lists(st.integers(1, 3), min_size=2, max_size=len(NAMES)),
+        serves=st.lists(st.sampled_from([("support",), ("sales",), QUEUES]), min_size=4, max_size=4),
+    )
+    def open(self, seed: int, capacities: list[int], serves: list[tuple[str, ...]]) -> None:
+        workers = [
+            Worker(name, queues, capacity)
+            for name, queues, capacity in zip(NAMES, serves, capacities, strict=False)
+        ]
+        self.center = self.opened.enter_context(self.open_center(workers, seed=seed, **RULES))
+        self.phones = {worker.name: self.center.agent_phone(worker.name) for worker in workers}
+        self.names = list(self.phones)
+        self.rest()
+
+    def teardown(self) -> None:
+        """Everybody hangs up, and nothing is left of any call."""
+        if not self.phones:
+            return
+        try:
+            for session in self.center.dialled:
+                gevent.spawn(session.hang_up)
+            self.center.time.advance(60.0)
+            rows = read_rows(self.center.parts.base.engine)
+            assert [call for call in rows.calls if call["state"] != "ended"] == []
+            assert [leg for leg in rows.legs if leg["state"] != "ended"] == []
+            assert [agent["load"] for agent in rows.agents] == [0] * len(rows.agents)
+            self.is_at_rest = True
+            self.holds()
+        finally:
+            self.opened.close()
+
+    # What callers do
+
+    @rule(number=st.sampled_from(QUEUES), rests=st.booleans())
+    def call(self, number: str, rests: bool) -> None:
+        self.center.dial(number)
+        self._then(rests)
+
+    @rule(which=st.integers(0, 50), rests=st.booleans())
+    def caller_hangs_up(self, which: int, rests: bool) -> None:
+        here = [each for each in self.center.dialled if not each.ended.is_set()]
+        if here:
+            gevent.spawn(here[which % len(here)].hang_up)
+        self._then(rests)
+
+    # What agents do
+
+    @rule(which=st.integers(0, 50), rests=st.booleans())
+    def answer(self, which: int, rests: bool) -> None:
+        self._with_ringing(which, lambda session: answer_now(session))
+        self._then(rests)
+
+    @rule(which=st.integers(0, 50), status=st.sampled_from([486, 603, 480]), rests=st.booleans())
+    def refuse(self, which: int, status: int, rests: bool) -> None:
+        self._with_ringing(which, lambda session: session.reject(status))
+        self._then(rests)
+
+    @rule(which=st.integers(0, 50), rests=st.booleans())
+    def answer_while_the_caller_leaves(self, which: int, rests: bool) -> None:
+        self._with_ringing(which, lambda session: answer_now(session))
+        self.caller_hangs_up(which, rests)
+
+    @rule(which=st.integers(0, 50), rests=st.booleans())
+    def agent_hangs_up(self, which: int, rests: bool) -> None:
+        talking = [each for each in self._sessions() if each.confirmed.is_set() and not each.ended.is_set()]
+        if talking:
+            gevent.spawn(talking[which % len(talking)].hang_up)
+        self._then(rests)
+
+    @rule(who=st.integers(0, 3), rests=st.booleans())
+    def pause(self, who: int, rests: bool) -> None:
+        desk = self.center.parts.administration.agents
+        gevent.spawn(_if_allowed, partial(desk.pause, self._name(who), reason="lunch", by="a test"))
+        self._then(rests)
+
+    @rule(who=st.integers(0, 3), rests=st.booleans())
+    def resume(self, who: int, rests: bool) -> None:
+        desk = self.center.parts.administration.agents
+        gevent.spawn(_if_allowed, partial(desk.resume, self._name(who), by="a test"))
+        self._then(rests)
+
+    @rule(who=st.integers(0, 3), rests=st.booleans())
+    def unregister(self, who: int, rests: bool) -> None:
+        if self._name(who) not in self.away:
+            self.away.add(self._name(who))
+            gevent.spawn(_if_allowed, self.phones[self._name(who)].unregister)
+        self._then(rests)
+
+    @rule(who=st.integers(0, 3), rests=st.booleans())
+    def register(self, who: int, rests: bool) -> None:
+        if self._name(who) in self.away:
+            self.away.discard(self._name(who))
+            gevent.spawn(_if_allowed, self.phones[self._name(who)].register)
+        self._then(rests)
+
+    # What time does
+
+    @rule(seconds=st.sampled_from(SECONDS))
+    def time_passes(self, seconds: float) -> None:
+        self.center.time.advance(seconds)
+        self.rest()
+
+    @rule(seconds=st.sampled_from([-5000.0, -30.0, 30.0, 5000.0]))
+    def the_clock_is_set(self, seconds: float) -> None:
+        self.rest()
+        self.center.time.set_by(seconds)
+        self.center.time.advance(0.6)
+        self.rest()
+
+    # What holds
+
+    @rule()
+    def rest(self) -> None:
+        self.center.settle()
+        self.is_at_rest = True
+
+    @invariant()
+    def holds(self) -> None:
+        if not self.phones:
+            return
+        rows = read_rows(self.center.parts.base.engine)
+        wrong = list(of_rows(rows))
+        if self.is_at_rest:
+            wrong += at_rest(self.center, rows)
+        assert not wrong, "\n".join(wrong)
+
+    def _then(self, rests: bool) -> None:
+        """Go on when all is done, or in the middle of it."""
+        self.is_at_rest = False
+        if rests:
+            self.rest()
+        else:
+            for _ in range(self.center.random.randrange(6)):
+                gevent.sleep(0)
+
+    def _sessions(self) -> list[IncomingSession]:
+        return [session for phone in self.phones.values() for session in phone.calls]
+
+    def _with_ringing(self, which: int, act: Callable[[IncomingSession], None]) -> None:
+        ringing = [each for each in self._sessions() if not each.is_answered and not each.ended.is_set()]
+        if ringing:
+            act(ringing[which % len(ringing)])
+
+    def _name(self, who: int) -> str:
+        return self.names[who % len(self.names)]
+
+
+def _if_allowed(action: Callable[[], object]) -> None:
+    """Do what somebody asks for; it may be refused."""
+    try:
+        action()
+    except CallCenterError:
+        return
+
+
+@pytest.fixture
+def open_center(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenCenter]:
+    """Opens call centers, each on a database of its own."""
+
+    def make(workers: list[Worker], **options: Any) -> AbstractContextManager[PaperCenter]:
+        return paper_center(monkeypatch, databases.new(), workers, **options)
+
+    yield make
+
+
+@pytest.mark.timeout(300)
+def test_what_must_hold_does(open_center: OpenCenter) -> None:
+    run_state_machine_as_test(
+        partial(Floor, open_center),
+        settings=settings(
+            max_examples=int(__import__("os").environ.get("EX","20")), stateful_step_count=40, deadline=None, phases=[__import__("hypothesis").Phase.generate], suppress_health_check=list(HealthCheck)
+        ),
+    )
