@@ -15,6 +15,7 @@ from callengine import greenlets
 from callengine.assembly import Parts
 from callengine.db.transaction import Transaction
 from callengine.events.types import EventType
+from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.session import Session
 
 STOPPED = 'SIP;cause=503;text="Service stops"'
@@ -58,7 +59,7 @@ def hang_up_all(parts: Parts) -> None:
     if left:
         logger.info("{} calls are hung up, since the service ends", len(left))
     for call in left:
-        for leg in (call.caller, *(call.offer.legs if call.offer else ())):
+        for leg in call.legs:
             greenlets.spawn("clearing", _hang_up, leg.session)
     stories_over = parts.inbound.wait(_LAST_SECONDS)
     if not parts.clearing.wait(_LAST_SECONDS) or not stories_over:
@@ -94,4 +95,6 @@ def _wait_until_over(parts: Parts, seconds: float, over: Event) -> None:
 
 
 def _hang_up(session: Session) -> None:
+    if isinstance(session, IncomingSession):
+        session.refuse_with = 503
     session.hang_up(reason=STOPPED, timeout=_LAST_SECONDS / 2, attempts=1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from callengine.callcenter.addresses import Addresses
+from callengine.callcenter.answering import Answering
 from callengine.callcenter.bridge import Bridge
 from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.debts import Debts
@@ -26,6 +27,7 @@ from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.foundation import NODE, Foundation
 from callengine.media.steady import SteadyMedia
 from callengine.people import People
+from callengine.vocabulary import RoutingMode
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ def make_stories(base: Foundation, people: People) -> Stories:
         committer=base.committer,
         find_way=people.presence.flow_of,
     )
+    answering = Answering(base.media)
     clearing = _make_clearing(base, people)
-    inbound = _make_inbound(base, people, legs, clearing)
+    inbound = _make_inbound(base, people, legs, answering, clearing)
     debts = Debts(
         engine=base.engine,
         committer=base.committer,
@@ -59,7 +62,7 @@ def make_stories(base: Foundation, people: People) -> Stories:
         queues=people.queues,
         clearing=clearing,
     )
-    recovery = _make_recovery(base, people, legs, clearing, debts, inbound)
+    recovery = _make_recovery(base, people, legs, answering, clearing, debts, inbound)
     return Stories(inbound, clearing, recovery, _make_reconciler(base, people, clearing, debts))
 
 
@@ -87,7 +90,13 @@ def _make_clearing(base: Foundation, people: People) -> Clearing:
 
 
 def _make_recovery(
-    base: Foundation, people: People, legs: Legs, clearing: Clearing, debts: Debts, inbound: Inbound
+    base: Foundation,
+    people: People,
+    legs: Legs,
+    answering: Answering,
+    clearing: Clearing,
+    debts: Debts,
+    inbound: Inbound,
 ) -> Recovery:
     """What takes up calls after a death: of the service, or of the media process."""
     refreshing = Refreshing(legs=legs, media=base.media)
@@ -106,6 +115,7 @@ def _make_recovery(
         debts=debts,
         clearing=clearing,
         take_up_leg=legs.take_up,
+        play=answering.play,
         go_on=inbound.go_on,
         look_after=refreshing.watch,
     )
@@ -156,10 +166,13 @@ def _make_looking(base: Foundation, people: People, clearing: Clearing) -> Looki
     )
 
 
-def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Clearing) -> Inbound:
+def _make_inbound(
+    base: Foundation, people: People, legs: Legs, answering: Answering, clearing: Clearing
+) -> Inbound:
     offering = Offering(
         queues=people.queues,
         legs=legs,
+        answering=answering,
         owner=base.owner,
         presence=people.presence,
         dispatch=people.dispatch,
@@ -167,6 +180,7 @@ def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Cleari
         committer=base.committer,
         clock=base.clock,
     )
+    is_direct = base.settings.routing.mode == RoutingMode.DIRECT_WHEN_AVAILABLE
     seconds = base.settings.general.max_call_duration_minutes * 60
     talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
     return Inbound(
@@ -174,8 +188,9 @@ def _make_inbound(base: Foundation, people: People, legs: Legs, clearing: Cleari
         queues=people.queues,
         live=people.live,
         legs=legs,
+        answering=answering,
         owner=base.owner,
-        waiting=Waiting(people.dispatch, offering),
+        waiting=Waiting(people.dispatch, offering, may_ring_at_once=is_direct),
         talking=talking,
         clearing=clearing,
         committer=base.committer,

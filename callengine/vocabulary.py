@@ -109,6 +109,15 @@ class AnswerMode(StrEnum):
     """180; 200 when an agent answers."""
 
 
+class RoutingMode(StrEnum):
+    """What becomes of a caller for whom an agent is free when it calls."""
+
+    QUEUE_FIRST = "queue_first"
+    """It is answered, or told to wait, like every other."""
+    DIRECT_WHEN_AVAILABLE = "direct_when_available"
+    """It hears ringing, and the agent's phones ring at once."""
+
+
 class EmptyWhen(StrEnum):
     """When a queue counts as empty of agents."""
 

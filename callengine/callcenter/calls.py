@@ -34,6 +34,13 @@ class Leg:
     """What the phone agreed to; None until it has answered."""
     binding_id: int | None = None
     """The registration that an agent's leg leads to."""
+    status: int = 200
+    """What a caller's phone is told: 180 (it rings), 183 (early media) or 200, as the leg's row has it."""
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether its INVITE was answered, and media agreed: only then may it be asked for anything."""
+        return self.agreement is not None and self.status == 200
 
     @property
     def incoming(self) -> IncomingSession:
@@ -59,13 +66,22 @@ class Entry:
     joined_at: float
     gives_up_at: float
     """When waiting in this queue ends."""
-    agent_id: int | None = None
-    """Whom dispatch has chosen, while `assigned` is set."""
+    rounds: int = 0
+    """How often it has been offered; each time is one round, to one agent or several."""
+    chosen: tuple[int, ...] = ()
+    """Whom dispatch has chosen (keys of agents), while `assigned` is set; empty if `taken_out` says why."""
+    taken_out: str | None = None
+    """Why somebody took the caller out of the line."""
     assigned: Event = field(default_factory=Event)
     missed: set[int] = field(default_factory=set)
     """The agents that this call was offered to in vain since all others had their turn."""
     retry_at: float = 0.0
     """Before this time (monotonic) none of the `missed` is tried again."""
+
+    def begin_to_wait(self) -> None:
+        """Nobody is chosen for it, or not any more."""
+        self.chosen, self.taken_out = (), None
+        self.assigned.clear()
 
     def rank(self) -> tuple[int, float, str]:
         """What orders a line: higher priority first, then earlier first arrival."""
@@ -83,13 +99,33 @@ class Call:
     caller_name: str | None
     dialled: str
     arrived_at: float
-    offer: Offer | None = None
-    """The offer that an agent has answered."""
+    offers: list[Offer] = field(default_factory=list)
+    """Those of the present round that ring; once an agent has answered, that one's alone."""
     connected_at: float | None = None
     told_to_end: str | None = None
     """Why somebody other than its phones has it ended; the cause in its record."""
     is_over: bool = False
     """Its record is complete; what is left of it is being cleared."""
+
+    @property
+    def hears_music(self) -> bool:
+        """Whether its caller waits, and hears us while it does: not if its phone rings."""
+        return self.connected_at is None and self.caller.status > 180
+
+    @property
+    def phones(self) -> list[Leg]:
+        """The legs to agents' phones, of all its offers."""
+        return [leg for offer in self.offers for leg in offer.legs]
+
+    @property
+    def legs(self) -> list[Leg]:
+        """All that are alive of it."""
+        return [self.caller, *self.phones]
+
+    @property
+    def answered_by(self) -> Leg | None:
+        """The agent's phone that has answered."""
+        return next((offer.answered for offer in self.offers if offer.answered is not None), None)
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ when its phones are quiet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +26,11 @@ from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, DatabaseError, MediaError
 from callengine.events.types import EventType
 from callengine.media.engine import MediaEngine
+from callengine.sip.incoming_session import IncomingSession
 from callengine.vocabulary import COMPLETED_ELSEWHERE, Disposition, EntryState, OfferState, Party
+
+TOLD_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+"""Why phones stop ringing when another has answered (RFC 3326)."""
 
 STOPPED_UNTOLD = "stopped"
 """The end of a session whose endpoint was closed before its phone was told."""
@@ -40,7 +44,9 @@ class Outcome:
     cause: str
     hung_up_by: Party
     reason: str | None = None
-    """The Reason header (RFC 3326) of the BYE that tells the caller."""
+    """The Reason header (RFC 3326) of the BYE or refusal that tells the caller."""
+    status: int = 480
+    """What a caller who was not answered is refused with."""
 
 
 _ENTRY_STATES = {
@@ -85,12 +91,13 @@ class Clearing:
 
     def end(self, call: Call, outcome: Outcome) -> None:
         """Complete the record of a call and hang up whatever is left of it."""
-        everything = [call.caller, *(call.offer.legs if call.offer else ())]
         try:
-            self._committer.commit(partial(self._store_end, call, outcome, everything))
+            self._committer.commit(partial(self._store_end, call, outcome))
         except DatabaseError as error:
             logger.error("the record of this call could not be completed: {}", error)
         call.is_over = True
+        if isinstance(call.caller.session, IncomingSession):
+            call.caller.session.refuse_with = outcome.status
         both_up = call.connected_at is not None
         if both_up:
             gevent.sleep(self._bye_race_delay_seconds)
@@ -99,15 +106,17 @@ class Clearing:
         self._live.remove(call)
 
     def _clear_both_sides(self, call: Call, cause: str, reason: str | None) -> None:
-        """Side by side, since the agent is not to wait for a caller's phone that does not answer."""
-        caller, offer = [call.caller], call.offer
-        if offer is None:
+        """Side by side: no agent is to wait for a phone of somebody else's that does not answer."""
+        caller, offers = [call.caller], call.offers
+        if not offers:
             self.clear(call.id, caller, cause=cause, reason=reason)
-        elif call.caller.session.ended.is_set():
-            self.clear(call.id, [*caller, *offer.legs], offer=offer, cause=cause, reason=reason)
+        elif len(offers) == 1 and call.caller.session.ended.is_set():
+            self.clear(call.id, call.legs, offer=offers[0], cause=cause, reason=reason)
         else:
             self.clear_in_background(call.id, caller, cause=cause, reason=reason)
-            self.clear(call.id, offer.legs, offer=offer, cause=cause, reason=reason)
+            for other in offers[1:]:
+                self.clear_in_background(call.id, other.legs, offer=other, cause=cause, reason=reason)
+            self.clear(call.id, offers[0].legs, offer=offers[0], cause=cause, reason=reason)
             greenlets.wait_for_any(call.caller.session.ended)
 
     def hang_up_at_once(self, leg: Leg) -> None:
@@ -188,10 +197,10 @@ class Clearing:
             logger.warning("the phone at {} could not be hung up: {}", leg.session.flow, error)
             return False
 
-    def _store_end(self, call: Call, outcome: Outcome, everything: Sequence[Leg], tx: Transaction) -> None:
+    def _store_end(self, call: Call, outcome: Outcome, tx: Transaction) -> None:
         queue = self._queues.by_id(call.entry.queue_id)
         talk_seconds = None if call.connected_at is None else max(0.0, tx.now - call.connected_at)
-        depth = self._end_entry_and_offer(tx, call, outcome, talk_seconds)
+        depth = _end_entry_and_offers(tx, call, outcome, talk_seconds)
         waited = max(0.0, (call.connected_at or tx.now) - call.entry.joined_at)
         calls.end(
             tx,
@@ -202,38 +211,47 @@ class Clearing:
             wait_seconds=waited,
             talk_seconds=talk_seconds,
         )
-        for leg in everything:
+        for leg in call.legs:
             legs.ending(tx, leg.id, outcome.cause)
         tx.add_event(
             EventType.CALL_ENDED,
             call_id=call.id,
             queue=queue.name,
-            agent=call.offer.agent_name if call.offer else None,
+            agent=call.offers[0].agent_name if len(call.offers) == 1 else None,
             disposition=outcome.disposition,
             cause=outcome.cause,
             hung_up_by=outcome.hung_up_by,
             wait_seconds=waited,
             talk_seconds=talk_seconds,
             depth=depth,
+            withdrawn=[] if talk_seconds is not None else [offer.agent_name for offer in call.offers],
         )
 
-    def _end_entry_and_offer(
-        self, tx: Transaction, call: Call, outcome: Outcome, talk_seconds: float | None
-    ) -> int | None:
-        """End what the call still holds of its queue and agent; the depth, if the entry ended now."""
-        if call.offer is not None and talk_seconds is not None:
-            offers.end(tx, call.offer.id, talk_seconds=talk_seconds)
-            return None
-        if call.offer is not None:
-            ring_seconds = tx.now - call.offer.offered_at
-            offers.fail(tx, call.offer.id, OfferState.WITHDRAWN, sip_status=None, ring_seconds=ring_seconds)
-        return entries.leave(
-            tx,
-            call.entry.id,
-            queue_id=call.entry.queue_id,
-            present=EntryState.WAITING if call.offer is None else EntryState.OFFERED,
-            state=_ENTRY_STATES.get(outcome.disposition, EntryState.REJECTED),
-        )
+
+def _end_entry_and_offers(
+    tx: Transaction, call: Call, outcome: Outcome, talk_seconds: float | None
+) -> int | None:
+    """End what the call still holds of its queue and agents; the depth, if the entry ended now."""
+    if talk_seconds is not None:
+        for offer in call.offers:
+            offers.end(tx, offer.id, talk_seconds=talk_seconds)
+        return None
+    depth = entries.leave(
+        tx,
+        call.entry.id,
+        queue_id=call.entry.queue_id,
+        present=EntryState.OFFERED if call.offers else EntryState.WAITING,
+        state=_ENTRY_STATES.get(outcome.disposition, EntryState.REJECTED),
+    )
+    withdraw(tx, call.offers)
+    return depth
+
+
+def withdraw(tx: Transaction, withdrawn: Iterable[Offer]) -> None:
+    """End offers that ring, through no doing of their agents."""
+    for offer in withdrawn:
+        ring_seconds = tx.now - offer.offered_at
+        offers.fail(tx, offer.id, OfferState.WITHDRAWN, sip_status=None, ring_seconds=ring_seconds)
 
 
 def store_cleared(

@@ -11,7 +11,7 @@ from loguru import logger
 from sqlalchemy import Engine
 
 from callengine.callcenter.calls import Leg, Offer
-from callengine.callcenter.clearing import Clearing
+from callengine.callcenter.clearing import TOLD_ELSEWHERE, Clearing
 from callengine.callcenter.leg_rows import leg_of
 from callengine.callcenter.queues import Queues
 from callengine.callcenter.repair_reasons import Reason
@@ -23,7 +23,7 @@ from callengine.db.transaction import Transaction
 from callengine.errors import DatabaseError, NotFound
 from callengine.events.types import EventType
 from callengine.sip.endpoint import Endpoint
-from callengine.vocabulary import COMPLETED_ELSEWHERE, LEGS_UP
+from callengine.vocabulary import COMPLETED_ELSEWHERE, LEGS_UP, OfferState
 
 Row = Mapping[str, Any]
 
@@ -37,6 +37,8 @@ class Owed:
     offer: Offer | None
     """The offer whose agent is free when these phones are quiet."""
     cause: str
+    reason: str | None = None
+    """The Reason header (RFC 3326) of what they are told."""
 
 
 class Debts:
@@ -94,20 +96,28 @@ class Debts:
 
     def pay(self, owed: Owed) -> None:
         """Hang up, close and give back, in the background."""
-        self._clearing.clear_in_background(owed.call_id, owed.legs, offer=owed.offer, cause=owed.cause)
+        self._clearing.clear_in_background(
+            owed.call_id, owed.legs, offer=owed.offer, cause=owed.cause, reason=owed.reason
+        )
 
     def _debt(self, group: Sequence[Row], taken: Mapping[str, Leg], *, is_spare: bool) -> Owed:
         first = group[0]
+        call_id, cause = first["call_id"], first["end_cause"] or COMPLETED_ELSEWHERE
         phones = [taken[row["id"]] for row in group]
-        offer = None
-        if first["offer_id"] is not None and not is_spare:
-            offer = self._offer_of_leg(first, phones)
-        return Owed(first["call_id"], phones, offer, first["end_cause"] or COMPLETED_ELSEWHERE)
-
-    def _offer_of_leg(self, leg: Row, phones: list[Leg]) -> Offer | None:
+        if is_spare:
+            return Owed(call_id, phones, None, cause, TOLD_ELSEWHERE)
+        if first["offer_id"] is None:
+            return Owed(call_id, phones, None, cause)
         with reading(self._engine) as connection:
-            found = offers.of_call(connection, leg["call_id"])
-            entry = entries.of_call(connection, leg["call_id"])
+            found = offers.of_call(connection, call_id)
+            entry = entries.of_call(connection, call_id)
+        is_withdrawn = cause == OfferState.WITHDRAWN and any(row["answered_at"] is not None for row in found)
+        offer = self._offer_of_leg(first, phones, found, entry)
+        return Owed(call_id, phones, offer, cause, TOLD_ELSEWHERE if is_withdrawn else None)
+
+    def _offer_of_leg(
+        self, leg: Row, phones: list[Leg], found: Iterable[Row], entry: Row | None
+    ) -> Offer | None:
         row = next((each for each in found if each["id"] == leg["offer_id"]), None)
         try:
             return None if row is None or entry is None else self.offer_of(row, phones, entry["queue_id"])

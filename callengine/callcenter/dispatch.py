@@ -29,6 +29,14 @@ class WaitedTooLong(Exception):
     """The caller has waited as long as the queue allows."""
 
 
+class TakenOutOfLine(Exception):
+    """Somebody took the caller out of the line; `why` is what `interrupt` was told."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class Dispatch:
     """Decides for all queues of this node; `sweep_seconds` is the interval of the safety net."""
 
@@ -57,14 +65,15 @@ class Dispatch:
         self._wake.set()
         self._group.join()
 
-    def wait_for_agent(self, entry: Entry, caller: Session) -> Agent:
-        """Wait in line until an agent is chosen, and hold it for the caller's claim.
+    def wait_for_agents(self, entry: Entry, caller: Session) -> list[Agent]:
+        """Wait in line until agents are chosen, and hold them for the caller's claims.
 
-        Raises `HungUp` if the caller's leg ends, `WaitedTooLong` at the entry's time; the entry is out of
-        the line whichever way this ends. The agent must be let go with `decided`.
+        Raises `HungUp` if the caller's leg ends, `WaitedTooLong` at the entry's time, `TakenOutOfLine` after
+        `interrupt`; the entry is out of the line whichever way this ends. Each agent must be let go with
+        `decided`.
         """
         queue = self._queues.by_id(entry.queue_id)
-        entry.assigned.clear()
+        entry.begin_to_wait()
         queue.line.join(entry)
         if entry.missed:
             self._retrying.add(entry)
@@ -73,11 +82,38 @@ class Dispatch:
             seconds = max(0.0, entry.gives_up_at - self._clock.now())
             if not caller.wait(entry.assigned, timeout=seconds):
                 raise WaitedTooLong
+            if entry.taken_out is not None:
+                raise TakenOutOfLine(entry.taken_out)
         except BaseException:
             self._leave(queue, entry)
             raise
-        assert entry.agent_id is not None
-        return self._roster.by_id(entry.agent_id)
+        return [self._roster.by_id(each) for each in entry.chosen]
+
+    def choose_at_once(self, entry: Entry) -> list[Agent]:
+        """The agents for a caller who stands in no line yet, held as by `wait_for_agents`; none if it must.
+
+        It must stand in line while somebody who ranks before it waits in its queue, or no agent is free.
+        """
+        self._decide()
+        queue = self._queues.by_id(entry.queue_id)
+        if any(other.rank() < entry.rank() for other in queue.line):
+            return []
+        agent_id = self._choose(queue, entry, self._roster.candidates(queue.id))
+        if agent_id is None:
+            return []
+        self._assign(queue, entry, self._roster.by_id(agent_id))
+        return [self._roster.by_id(each) for each in entry.chosen]
+
+    def interrupt(self, entry: Entry, why: str) -> None:
+        """Take a caller who waits out of the line: its `wait_for_agents` raises `TakenOutOfLine(why)`.
+
+        Agents that were chosen for it in this moment are free again. Harmless if it waits no longer.
+        """
+        queue = self._queues.by_id(entry.queue_id)
+        if entry in queue.line:
+            self._take_out(queue, entry)
+            entry.taken_out = why
+            entry.assigned.set()
 
     def stand_again(self, entry: Entry) -> None:
         """Put a caller who waits, and stands in no line, into its line; harmless if it stands there."""
@@ -97,8 +133,9 @@ class Dispatch:
 
     def _leave(self, queue: Queue, entry: Entry) -> None:
         self._take_out(queue, entry)
-        if entry.assigned.is_set() and entry.agent_id is not None:
-            self._roster.let_go(self._roster.by_id(entry.agent_id))
+        if entry.assigned.is_set():
+            for agent in map(self._roster.by_id, entry.chosen):
+                self._roster.let_go(agent)
 
     def _take_out(self, queue: Queue, entry: Entry) -> None:
         queue.line.leave(entry)
@@ -116,8 +153,11 @@ class Dispatch:
             if not self._wake.wait(self._until_next_look()):
                 self._sweep()
             self._wake.clear()
-            while self._changed:
-                self._serve(self._first_of_changed())
+            self._decide()
+
+    def _decide(self) -> None:
+        while self._changed:
+            self._serve(self._first_of_changed())
 
     def _until_next_look(self) -> float:
         now = self._clock.monotonic()
@@ -158,7 +198,7 @@ class Dispatch:
     def _assign(self, queue: Queue, entry: Entry, agent: Agent) -> None:
         self._take_out(queue, entry)
         self._roster.hold(agent)
-        entry.agent_id = agent.id
+        entry.chosen = (agent.id,)
         entry.assigned.set()
 
 

@@ -16,6 +16,7 @@ from loguru import logger
 
 from callengine import greenlets
 from callengine.callcenter.addresses import caller_of
+from callengine.callcenter.answering import RINGING, Answering, columns_of, status_of, tell
 from callengine.callcenter.bridge import parting_of
 from callengine.callcenter.calls import Call, Calls, Entry, Leg, new_id
 from callengine.callcenter.clearing import Clearing, Outcome
@@ -41,9 +42,10 @@ from callengine.errors import (
 )
 from callengine.events.types import EventType
 from callengine.log import call_context
+from callengine.media.engine import MUSIC
 from callengine.sip.transactions import ServerTransaction
 from callengine.sip.uri import Uri
-from callengine.vocabulary import CallState, Disposition, EntryState, LegDirection, LegState, Party
+from callengine.vocabulary import CallState, Disposition, EntryState, LegDirection, Party
 
 QUEUE_TIMEOUT = 'SIP;cause=480;text="No agent answered in time"'
 """What a caller's phone is told when its time in the queue is over (RFC 3326)."""
@@ -63,6 +65,7 @@ class Inbound:
         queues: Queues,
         live: Calls,
         legs: Legs,
+        answering: Answering,
         owner: Owner,
         waiting: Waiting,
         talking: Talking,
@@ -77,6 +80,7 @@ class Inbound:
         self._queues = queues
         self._live = live
         self._legs = legs
+        self._answering = answering
         self._owner = owner
         self._waiting = waiting
         self._talking = talking
@@ -152,7 +156,7 @@ class Inbound:
     def _live_through(self, call: Call) -> Outcome:
         """The story itself: answer, wait in line, talk, part."""
         try:
-            self._legs.answer(call.caller)
+            tell(call.caller)
             self._waiting.wait_for_answer(call)
             parting = self._talking.talk(call)
             return Outcome(Disposition.ANSWERED, parting.cause, parting.by)
@@ -179,7 +183,10 @@ class Inbound:
         queue = self._queues.find(destination.queue)
         if sum(len(each.line) for each in self._queues) >= self._max_queue_depth:
             raise QueueFull(f"{self._max_queue_depth} callers are waiting (routing.max_queue_depth)")
-        caller = self._legs.incoming(transaction)
+        status = status_of(queue.rules.answer)
+        waits_with_music = status > RINGING and not self._waiting.may_ring_at_once
+        caller = self._legs.incoming(transaction, play=MUSIC if waits_with_music else None)
+        caller.status = status
         try:
             call = self._store(caller, dialled, queue)
         except CallCenterError:
@@ -192,7 +199,11 @@ class Inbound:
         number, name = caller_of(caller.incoming.invite)
         entry = Entry(new_id(), queue.id, 0, now, now, now + queue.rules.max_wait_time_seconds)
         call = Call(new_id(), entry, caller, number, name, dialled, now)
-        self._committer.commit(partial(self._store_arrival, call, queue))
+        arrival = partial(self._store_arrival, call, queue)
+        if not self._waiting.ring_at_once(call, arrival):
+            self._committer.commit(arrival)
+            if self._waiting.may_ring_at_once and call.hears_music:
+                self._answering.play(call)
         return call
 
     def _store_arrival(self, call: Call, queue: Queue, tx: Transaction) -> None:
@@ -209,7 +220,7 @@ class Inbound:
                 "queue_id": queue.id,
                 "arrived_at": call.arrived_at,
                 "queued_at": call.arrived_at,
-                "answered_at": tx.now,
+                "answered_at": columns_of(call.caller.status, tx.now)["answered_at"],
             },
         )
         legs.insert_legs(tx, [self._leg_row(call, tx.now)])
@@ -233,10 +244,8 @@ class Inbound:
             call_id=call.id,
             offer_id=None,
             direction=LegDirection.INCOMING,
-            state=LegState.CONNECTED,
-            last_status=200,
             created_at=now,
-            answered_at=now,
+            **columns_of(call.caller.status, now),
         )
 
 

@@ -14,7 +14,7 @@ from callengine.sip.dialog import DialogFacts
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.flow import Flow
 from callengine.sip.leg_facts import LegFacts
-from callengine.sip.revival import revive_incoming, revive_outgoing
+from callengine.sip.revival import revive_incoming, revive_outgoing, revive_unanswered
 from callengine.sip.session import Session, restore
 from callengine.vocabulary import LegDirection, LegRole, LegState
 
@@ -130,13 +130,16 @@ def _leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
         local_sdp,
         _agreement_of(row),
         row["binding_id"],
+        status=row["last_status"] if _is_unanswered(row) else 200,
     )
 
 
 def _session_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Session:
     facts, local, remote = _facts_of(row), _body(row["local_sdp"]), _body(row["remote_sdp"])
-    if not row["remote_tag"]:
+    if row["direction"] == LegDirection.OUTGOING and not row["remote_tag"]:
         return revive_outgoing(endpoint, facts, contact=contact, body=local)
+    if _is_unanswered(row):
+        return revive_unanswered(endpoint, facts, contact=contact, local_body=local, remote_body=remote)
     if _may_lack_its_answer(row, endpoint):
         return revive_incoming(endpoint, facts, contact=contact, local_body=local, remote_body=remote)
     return restore(
@@ -148,6 +151,11 @@ def _session_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Ses
         remote_body=remote,
         listens_at=facts.request_uri if row["direction"] == LegDirection.OUTGOING else None,
     )
+
+
+def _is_unanswered(row: Mapping[str, Any]) -> bool:
+    """Whether it is the leg of a caller who has not been given a 200, whatever has become of it."""
+    return row["direction"] == LegDirection.INCOMING and row["answered_at"] is None
 
 
 def _may_lack_its_answer(row: Mapping[str, Any], endpoint: Endpoint) -> bool:

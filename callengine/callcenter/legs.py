@@ -15,7 +15,7 @@ from callengine.callcenter.leg_rows import changed
 from callengine.db.committer import Committer
 from callengine.db.repositories import legs
 from callengine.errors import BadSdp, MediaError, NotAcceptable
-from callengine.media.engine import MUSIC, MediaEngine
+from callengine.media.engine import MediaEngine
 from callengine.sdp.negotiation import PCMA, PCMU, Agreement, make_answer, make_offer, read_answer
 from callengine.sdp.session import SessionDescription
 from callengine.sip.bindings import Binding
@@ -56,8 +56,8 @@ class Legs:
         self._addresses = addresses
         self._committer = committer
 
-    def incoming(self, transaction: ServerTransaction) -> Leg:
-        """A caller's leg: its offer is answered with one codec, its media open and playing music.
+    def incoming(self, transaction: ServerTransaction, *, play: str | None) -> Leg:
+        """A caller's leg: the answer to its offer has one codec, its media is open and plays that sound.
 
         Nothing is sent yet. Raises `NotAcceptable` for an offer that cannot be served, `BadSdp`, `NoPorts`.
         """
@@ -69,18 +69,10 @@ class Legs:
         session = IncomingSession(transaction, self._endpoint, contact=contact)
         answer, agreement = self._answer_to(offer, _ANY_PORT, randbits(31), 1)
         leg_id = new_id()
-        port = self._media.open(leg_id, remote=remote_media(agreement), play=MUSIC)
+        port = self._media.open(leg_id, remote=remote_media(agreement), play=play)
         leg = Leg(leg_id, LegRole.CALLER, session, port, answer.with_port(port), agreement)
         self.listen_for_offers(leg)
         return leg
-
-    def answer(self, caller: Leg) -> None:
-        """Send the caller the answer that `incoming` has prepared; nothing if an earlier process has sent it.
-
-        Raises `HungUp` if the caller gave up.
-        """
-        if isinstance(caller.session, IncomingSession):
-            caller.session.answer(caller.local_sdp.serialise())
 
     def outgoing(self, call: Call, agent_name: str, binding: Binding) -> Leg:
         """A leg to one of the agent's phones, its INVITE ready to be stored and then sent.

@@ -1,38 +1,32 @@
-"""Offering: one call is offered to one agent; all its phones ring, the first that answers has the call."""
+"""Offering: a round of offers rings the phones of one agent or several; who answers first has the call."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from operator import attrgetter
 
 from loguru import logger
 
 from callengine import greenlets
-from callengine.callcenter import agents, leg_rows
+from callengine.callcenter.answering import ANSWERED, Answering, due
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
-from callengine.callcenter.clearing import Clearing, store_cleared
+from callengine.callcenter.clearing import TOLD_ELSEWHERE, Clearing
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.legs import Legs
+from callengine.callcenter.offer_units import Failure, store_claim, store_connect, store_failures
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queue, Queues
 from callengine.callcenter.roster import Agent
 from callengine.clock import Clock
 from callengine.db.committer import Committer
-from callengine.db.repositories import calls, entries, legs, offers
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, HungUp, ProtocolError, SessionError
-from callengine.events.types import EventType
-from callengine.vocabulary import (
-    COMPLETED_ELSEWHERE,
-    CallState,
-    EntryState,
-    LegDirection,
-    LegState,
-    OfferState,
-)
+from callengine.errors import CallCenterError, HungUp, ProtocolError
+from callengine.vocabulary import OfferState
 
-_TOLD_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-"""Why the agent's other phones stop ringing (RFC 3326)."""
+Unit = Callable[[Transaction], None]
+"""What is stored in the transaction that it is given."""
 
 _LISTEN_SECONDS = 5.0
 """How long an offer that is taken up goes on at least: time for a phone to repeat its answer."""
@@ -50,6 +44,7 @@ class Offering:
         *,
         queues: Queues,
         legs: Legs,
+        answering: Answering,
         owner: Owner,
         presence: Presence,
         dispatch: Dispatch,
@@ -59,6 +54,7 @@ class Offering:
     ) -> None:
         self._queues = queues
         self._legs = legs
+        self._answering = answering
         self._owner = owner
         self._presence = presence
         self._dispatch = dispatch
@@ -66,114 +62,108 @@ class Offering:
         self._committer = committer
         self._clock = clock
 
-    def offer(self, call: Call, agent: Agent) -> None:
-        """Claim the agent, which dispatch holds for this call, and ring it.
+    def claim(self, call: Call, chosen: Sequence[Agent], arrival: Unit | None = None) -> None:
+        """Claim the agents, which dispatch holds for this call; those that could be are in `call.offers`.
+
+        Without any the caller stays in line. `arrival` stores the call first, in the same transaction, or not
+        at all.
+        """
+        queue = self._queues.by_id(call.entry.queue_id)
+        wrap_up_seconds = queue.rules.wrap_up_seconds
+        in_order = sorted(chosen, key=attrgetter("id"))
+        wanted = [Offer(new_id(), agent.id, agent.name, wrap_up_seconds) for agent in in_order]
+        try:
+            ready = [offer for offer in wanted if self._make_legs(call, offer)]
+            claimed = self._claim(call, ready, queue, arrival)
+            self._give_up(call, [offer for offer in wanted if offer not in claimed])
+        finally:
+            for agent in chosen:
+                self._dispatch.decided(agent)
+
+    def _make_legs(self, call: Call, offer: Offer) -> bool:
+        """Make the INVITEs to all phones of the offer's agent ready; False if that is not possible."""
+        try:
+            for binding in self._presence.bindings_of(offer.agent_name):
+                offer.legs.append(self._legs.outgoing(call, offer.agent_name, binding))
+        except CallCenterError as error:
+            logger.info("no INVITE to {} can be made: {}", offer.agent_name, error)
+            return False
+        return bool(offer.legs)
+
+    def _claim(
+        self, call: Call, ready: Sequence[Offer], queue: Queue, arrival: Unit | None
+    ) -> Sequence[Offer]:
+        if not ready:
+            return ()
+        try:
+            now, claimed = self._committer.commit(partial(self._store_claim, call, ready, queue, arrival))
+        except CallCenterError as error:
+            logger.info("the call could not be offered: {}", error)
+            return ()
+        for offer in claimed:
+            offer.offered_at, offer.deadline_at = now, now + queue.rules.ring_timeout_seconds
+        call.offers = claimed
+        call.entry.rounds += 1
+        queue.last_agent_id = claimed[0].agent_id
+        return claimed
+
+    def _store_claim(
+        self, call: Call, ready: Sequence[Offer], queue: Queue, arrival: Unit | None, tx: Transaction
+    ) -> tuple[float, list[Offer]]:
+        if arrival is not None:
+            arrival(tx)
+        return tx.now, store_claim(tx, call, ready, queue, self._owner)
+
+    def _give_up(self, call: Call, left_out: Sequence[Offer]) -> None:
+        """Nothing was sent to these agents."""
+        for offer in left_out:
+            logger.info("{} could not be offered the call", offer.agent_name)
+            self._legs.discard(offer.legs)
+            self._dispatch.missed(call.entry, offer.agent_id)
+
+    def ring(self, call: Call) -> None:
+        """Ring the phones of the agents that were claimed, or go on with a round of an earlier process.
 
         Afterwards the call is connected (`connected_at` is set), or the caller is back in line. Raises
-        `HungUp` if the caller leaves meanwhile; then `call.offer` tells whom to stop ringing.
+        `HungUp` if the caller leaves meanwhile; then `call.offers` tells whom to stop ringing. A phone that
+        answered while nobody listened repeats that, at least every T2 = 4 s.
         """
         queue = self._queues.by_id(call.entry.queue_id)
-        offer = Offer(new_id(), agent.id, agent.name, queue.rules.wrap_up_seconds)
-        try:
-            self._claim(call, offer, queue)
-        except CallCenterError as error:
-            logger.info("{} could not be offered the call: {}", agent.name, error)
-            self._legs.discard(offer.legs)
-            self._dispatch.missed(call.entry, agent.id)
-            return
-        finally:
-            self._dispatch.decided(agent)
-        self._ring(call, offer, queue)
+        unsent = [leg.outgoing for leg in call.phones if not leg.outgoing.is_sent]
+        if unsent:
+            seconds = queue.rules.ring_timeout_seconds
+        else:
+            latest = max(offer.deadline_at for offer in call.offers)
+            seconds = max(_LISTEN_SECONDS, latest - self._clock.now())
+        for session in unsent:
+            session.send()
+        self._await_answer(call, queue, seconds=seconds)
 
-    def _claim(self, call: Call, offer: Offer, queue: Queue) -> None:
-        for binding in self._presence.bindings_of(offer.agent_name):
-            offer.legs.append(self._legs.outgoing(call, offer.agent_name, binding))
-        if not offer.legs:
-            raise SessionError("no phone is registered")
-        offer.offered_at = self._committer.commit(partial(self._store_claim, call, offer, queue))
-        call.offer = offer
-        queue.last_agent_id = offer.agent_id
-
-    def _store_claim(self, call: Call, offer: Offer, queue: Queue, tx: Transaction) -> float:
-        entries.offer(tx, call.entry.id)
-        agents.claim(tx, offer.agent_id, call_id=call.id)
-        calls.change_state(tx, call.id, CallState.QUEUED, CallState.OFFERED)
-        entries.point_to(tx, queue.id, offer.agent_id)
-        offers.insert_offer(
-            tx,
-            {
-                "id": offer.id,
-                "entry_id": call.entry.id,
-                "call_id": call.id,
-                "agent_id": offer.agent_id,
-                "state": OfferState.RINGING,
-                "offered_at": tx.now,
-                "deadline_at": tx.now + queue.rules.ring_timeout_seconds,
-            },
-        )
-        legs.insert_legs(tx, [self._leg_row(leg, call, offer, tx.now) for leg in offer.legs])
-        tx.add_event(
-            EventType.CALL_OFFERED,
-            call_id=call.id,
-            queue=queue.name,
-            agent=offer.agent_name,
-            offer_id=offer.id,
-            phones=len(offer.legs),
-        )
-        return tx.now
-
-    def _leg_row(self, leg: Leg, call: Call, offer: Offer, now: float) -> dict[str, object]:
-        return leg_rows.row_of(
-            leg,
-            leg.outgoing.facts,
-            **self._owner,
-            call_id=call.id,
-            offer_id=offer.id,
-            direction=LegDirection.OUTGOING,
-            state=LegState.INVITING,
-            created_at=now,
-            answered_at=None,
-        )
-
-    def _ring(self, call: Call, offer: Offer, queue: Queue) -> None:
-        for leg in offer.legs:
-            leg.outgoing.send()
-        self._await_answer(call, offer, queue, seconds=queue.rules.ring_timeout_seconds)
-
-    def take_up(self, call: Call) -> None:
-        """Go on with an offer of an earlier process: its phones ring, or have answered meanwhile.
-
-        Ends like `offer`. A phone that answered while nobody listened repeats that, at least every T2 = 4 s.
-        """
-        assert call.offer is not None
-        queue = self._queues.by_id(call.entry.queue_id)
-        seconds = max(_LISTEN_SECONDS, call.offer.deadline_at - self._clock.now())
-        self._await_answer(call, call.offer, queue, seconds=seconds)
-
-    def _await_answer(self, call: Call, offer: Offer, queue: Queue, *, seconds: float) -> None:
-        answered = self._first_answer(call, offer, seconds=seconds)
-        if answered is not None:
-            self._connect(call, offer, answered, queue)
-            return
-        self._dispatch.missed(call.entry, offer.agent_id)
-        self._fail(call, offer, queue)
-
-    def _first_answer(self, call: Call, offer: Offer, *, seconds: float) -> Leg | None:
+    def _await_answer(self, call: Call, queue: Queue, *, seconds: float) -> None:
         deadline = self._clock.monotonic() + seconds
-        caller = call.caller.session
-        ringing = list(offer.legs)
-        while ringing:
-            finals = [leg.outgoing.final for leg in ringing]
-            left = max(0.0, deadline - self._clock.monotonic())
-            if not greenlets.wait_for_any(caller.ended, *finals, timeout=left):
-                return None
-            if caller.ended.is_set():
-                raise HungUp("the caller left while phones were ringing")
+        ringing = {leg: offer for offer in call.offers for leg in offer.legs}
+        while ringing and self._hears_of(call, ringing, deadline):
             for leg in [leg for leg in ringing if leg.outgoing.final.is_set()]:
-                ringing.remove(leg)
+                offer = ringing.pop(leg)
                 if leg.outgoing.answered.is_set() and self._agree(leg, offer):
-                    return leg
-        return None
+                    self._connect(call, offer, leg, queue)
+                    return
+            left = set(ringing.values())
+            refused = [offer for offer in call.offers if offer not in left]
+            if refused and ringing:
+                self._fail(call, refused, queue)
+        self._fail(call, call.offers, queue)
+
+    def _hears_of(self, call: Call, ringing: Iterable[Leg], deadline: float) -> bool:
+        """Wait until one of the phones answers or refuses; False if none has until `deadline`."""
+        caller = call.caller.session
+        finals = [leg.outgoing.final for leg in ringing]
+        left = max(0.0, deadline - self._clock.monotonic())
+        if not greenlets.wait_for_any(caller.ended, *finals, timeout=left):
+            return False
+        if caller.ended.is_set():
+            raise HungUp("the caller left while phones were ringing")
+        return True
 
     def _agree(self, leg: Leg, offer: Offer) -> bool:
         """Read the phone's answer; one that cannot be served is taken as a refusal, and hung up."""
@@ -187,84 +177,56 @@ class Offering:
         return True
 
     def _connect(self, call: Call, offer: Offer, answered: Leg, queue: Queue) -> None:
-        others = [leg for leg in offer.legs if leg is not answered]
-        now = self._committer.commit(partial(self._store_connect, call, offer, answered, queue))
+        """The first to answer has the call; all others are told that it was completed elsewhere."""
+        now = self._committer.commit(partial(_store_connect, call, offer, answered, queue))
         answered.outgoing.acknowledge()
-        offer.answered = answered
-        call.connected_at = now
-        if others:
-            self._clearing.clear_in_background(call.id, others, reason=_TOLD_ELSEWHERE)
+        offer.answered, call.caller.status = answered, ANSWERED
+        withdrawn = [each for each in call.offers if each is not offer]
+        call.offers, call.connected_at = [offer], now
+        spare = [leg for leg in offer.legs if leg is not answered]
+        if spare:
+            self._clearing.clear_in_background(call.id, spare, reason=TOLD_ELSEWHERE)
+        for other in withdrawn:
+            self._clearing.clear_in_background(
+                call.id, other.legs, offer=other, cause=OfferState.WITHDRAWN, reason=TOLD_ELSEWHERE
+            )
 
-    def _store_connect(self, call: Call, offer: Offer, answered: Leg, queue: Queue, tx: Transaction) -> float:
-        wait_seconds = max(0.0, tx.now - call.entry.joined_at)
-        ring_seconds = max(0.0, tx.now - offer.offered_at)
-        depth = entries.leave(
-            tx, call.entry.id, queue_id=queue.id, present=EntryState.OFFERED, state=EntryState.CONNECTED
-        )
-        offers.connect(tx, offer.id, ring_seconds=ring_seconds)
-        calls.connect(
-            tx, call.id, agent_id=offer.agent_id, wait_seconds=wait_seconds, ring_seconds=ring_seconds
-        )
-        agents.connect(tx, offer.agent_id, call_id=call.id)
-        legs.connect(tx, answered.id, leg_rows.answered(answered, answered.outgoing.facts, call.caller))
-        legs.change(tx, call.caller.id, {"peer_leg_id": answered.id})
-        for leg in offer.legs:
-            if leg is not answered:
-                legs.ending(tx, leg.id, COMPLETED_ELSEWHERE)
-        tx.add_event(
-            EventType.CALL_CONNECTED,
-            call_id=call.id,
-            queue=queue.name,
-            agent=offer.agent_name,
-            wait_seconds=wait_seconds,
-            ring_seconds=ring_seconds,
-            depth=depth,
-        )
-        return tx.now
+    def _fail(self, call: Call, failed: Sequence[Offer], queue: Queue) -> None:
+        """These have come to nothing; without any other the caller is back at its place at once.
 
-    def _fail(self, call: Call, offer: Offer, queue: Queue) -> None:
-        """Put the caller back at its place at once; the agent is free when its phones are quiet."""
-        result, status = _result(offer)
-        is_quiet = all(leg.session.ended.is_set() for leg in offer.legs)
-        self._committer.commit(
-            partial(self._store_failure, call, offer, queue, result, status, is_quiet=is_quiet)
-        )
-        call.offer = None
-        if is_quiet:
-            self._legs.discard(offer.legs)
-        else:
-            self._clearing.clear_in_background(call.id, offer.legs, offer=offer, cause=result)
+        An agent is free when its phones are quiet.
+        """
+        left = [offer for offer in call.offers if offer not in failed]
+        told = None if left else due(call.caller, queue.rules.answer)
+        failures = [_failure(offer) for offer in failed]
+        for offer in failed:
+            self._dispatch.missed(call.entry, offer.agent_id)
+        self._committer.commit(partial(_store_failures, call, failures, queue, is_over=not left))
+        call.offers = left
+        for failure in failures:
+            offer = failure.offer
+            if failure.is_quiet:
+                self._legs.discard(offer.legs)
+            else:
+                self._clearing.clear_in_background(call.id, offer.legs, offer=offer, cause=failure.result)
+        if told is not None:
+            self._answering.wait_on(call, told)
 
-    def _store_failure(
-        self,
-        call: Call,
-        offer: Offer,
-        queue: Queue,
-        result: OfferState,
-        status: int | None,
-        tx: Transaction,
-        *,
-        is_quiet: bool,
-    ) -> None:
-        """The offer is over; if no phone rings any more, so is all that it held."""
-        ring_seconds = max(0.0, tx.now - offer.offered_at)
-        offers.fail(tx, offer.id, result, sip_status=status, ring_seconds=ring_seconds)
-        entries.return_to_line(tx, call.entry.id)
-        calls.change_state(tx, call.id, CallState.OFFERED, CallState.QUEUED)
-        for leg in offer.legs:
-            store = legs.end if leg.session.ended.is_set() else legs.ending
-            store(tx, leg.id, leg.session.end_cause or result)
-        tx.add_event(
-            EventType.CALL_OFFER_FAILED,
-            call_id=call.id,
-            queue=queue.name,
-            agent=offer.agent_name,
-            result=result,
-            sip_status=status,
-            ring_seconds=ring_seconds,
-        )
-        if is_quiet:
-            store_cleared(call.id, offer.legs, (), offer, result, tx)
+
+def _store_connect(call: Call, offer: Offer, answered: Leg, queue: Queue, tx: Transaction) -> float:
+    store_connect(tx, call, offer, answered, queue)
+    return tx.now
+
+
+def _store_failures(
+    call: Call, failures: Sequence[Failure], queue: Queue, tx: Transaction, *, is_over: bool
+) -> None:
+    store_failures(tx, call, failures, queue, is_over=is_over)
+
+
+def _failure(offer: Offer) -> Failure:
+    result, status = _result(offer)
+    return Failure(offer, result, status, all(leg.session.ended.is_set() for leg in offer.legs))
 
 
 def _result(offer: Offer) -> tuple[OfferState, int | None]:

@@ -30,8 +30,8 @@ from callengine.db.repositories import calls, entries, legs, nodes, offers
 from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, MediaError, NotFound
 from callengine.events.types import EventType
-from callengine.media.engine import MUSIC, MediaEngine
-from callengine.vocabulary import LIVE_OFFERS, Disposition, LegRole, OfferState, Party
+from callengine.media.engine import MUSIC, LegStatistics, MediaEngine
+from callengine.vocabulary import MISSED_OFFERS, Disposition, LegRole, OfferState, Party
 
 Row = Mapping[str, Any]
 
@@ -39,8 +39,6 @@ _WITHOUT_MEDIA = Outcome(
     Disposition.FAILED, "no_media", Party.SYSTEM, 'SIP;cause=500;text="Service restarted"'
 )
 """How a call ends whose media legs are gone and cannot be opened again."""
-
-_FAILED_OFFERS = (OfferState.REJECTED, OfferState.BUSY, OfferState.NO_ANSWER, OfferState.UNREACHABLE)
 
 
 class LookAfter(Protocol):
@@ -71,10 +69,12 @@ class Recovery:
         debts: Debts,
         clearing: Clearing,
         take_up_leg: Callable[[Leg], None],
+        play: Callable[[Call], None],
         go_on: Callable[[Call], None],
         look_after: LookAfter,
     ) -> None:
-        """`take_up_leg` lets a phone change its session; `go_on` gives a call the rest of its story.
+        """`take_up_leg` lets a phone change its session; `play` begins a caller's music; `go_on` gives a call
+        the rest of its story.
 
         `look_after` is told each leg whose phone has answered, since that may not have waited for us.
         """
@@ -85,6 +85,7 @@ class Recovery:
         self._debts = debts
         self._clearing = clearing
         self._take_up_leg = take_up_leg
+        self._play = play
         self._go_on = go_on
         self._look_after = look_after
         self._leftovers = Leftovers()
@@ -125,12 +126,14 @@ class Recovery:
             self._debts.pay(owed)
         count = 0
         for call in leftovers.calls:
-            missing = [leg for leg in _legs_of(call) if leg.id not in open_legs]
+            missing = [leg for leg in call.legs if leg.id not in open_legs]
             if self._open_again(call, missing):
+                if call.hears_music and _is_silent(open_legs.get(call.caller.id)):
+                    self._play(call)
                 self._go_on(call)
                 count += 1
-                for leg in _legs_of(call):
-                    if leg.agreement is not None:
+                for leg in call.legs:
+                    if leg.has_agreed:
                         self._look_after(call, leg, is_reopened=leg in missing)
             else:
                 self._clearing.end_in_background(call, _WITHOUT_MEDIA)
@@ -148,21 +151,20 @@ class Recovery:
         """Open these media legs on the ports that their phones know; False if one cannot be had."""
         try:
             for leg in missing:
-                is_waiting = leg is call.caller and call.connected_at is None
                 remote = remote_media(leg.agreement) if leg.agreement else None
-                play = MUSIC if is_waiting else None
+                play = MUSIC if leg is call.caller and call.hears_music else None
                 self._media.open(leg.id, remote=remote, play=play, port=leg.media_port)
         except CallCenterError as error:
             logger.warning("the call {} cannot go on: {}", call.id, error)
             return False
         return True
 
-    def _open_media_legs(self) -> set[str]:
+    def _open_media_legs(self) -> dict[str, LegStatistics]:
         try:
-            return {leg.leg_id for leg in self._media.list()}
+            return {leg.leg_id: leg for leg in self._media.list()}
         except MediaError as error:
             logger.error("the media process cannot say which legs it has: {}", error)
-            return set()
+            return {}
 
     def _store_new_owner(self, live: int, up: int, silent_since: float | None, tx: Transaction) -> None:
         nodes.take_over(tx, **self._owner)
@@ -182,31 +184,33 @@ class Recovery:
             entry = entries.of_call(connection, row["id"])
             offer_rows = offers.of_call(connection, row["id"])
             leg_rows = legs.of_call(connection, row["id"])
-        up = [taken[each["id"]] for each in leg_rows if each["id"] in taken and is_wanted(each)]
-        caller = next((leg for leg in up if leg.role is LegRole.CALLER), None)
+        phones = [each for each in leg_rows if each["id"] in taken and is_wanted(each)]
+        caller = next((each for each in phones if each["role"] == LegRole.CALLER), None)
         if entry is None or caller is None:
             logger.warning("the call {} cannot be taken up: its caller's leg is gone", row["id"])
             return None
-        live = next((each for each in offer_rows if each["state"] in LIVE_OFFERS), None)
-        missed = {each["agent_id"] for each in offer_rows if each["state"] in _FAILED_OFFERS}
-        of_offer = {each["id"] for each in leg_rows if live and each["offer_id"] == live["id"]}
-        phones = [leg for leg in up if leg.id in of_offer]
         try:
-            offer = self._debts.offer_of(live, phones, entry["queue_id"]) if live else None
+            found = [self._offer_of(each, phones, taken, entry) for each in offer_rows if _goes_on(each, row)]
         except NotFound as error:
             logger.warning("the call {} cannot be taken up: {}", row["id"], error)
             return None
-        if row["connected_at"] is not None and (offer is None or offer.answered is None):
+        missed = {each["agent_id"] for each in offer_rows if each["state"] in MISSED_OFFERS}
+        call = _call(row, _entry(entry, missed), taken[caller["id"]], found)
+        if call.connected_at is not None and call.answered_by is None:
             logger.warning("the call {} cannot be taken up: its agent's leg is gone", row["id"])
             return None
-        return _call(row, _entry(entry, missed), caller, offer)
+        return call
 
-    def _close_strange_media(self, leftovers: Leftovers, open_legs: set[str]) -> None:
+    def _offer_of(self, row: Row, phones: Iterable[Row], taken: Mapping[str, Leg], entry: Row) -> Offer:
+        own = [taken[each["id"]] for each in phones if each["offer_id"] == row["id"]]
+        return self._debts.offer_of(row, own, entry["queue_id"])
+
+    def _close_strange_media(self, leftovers: Leftovers, open_legs: Iterable[str]) -> None:
         """Close the media legs that no leg of ours is the owner of: of a call that was never stored."""
-        ours = {leg.id for call in leftovers.calls for leg in _legs_of(call)}
+        ours = {leg.id for call in leftovers.calls for leg in call.legs}
         ours |= {leg.id for owed in leftovers.owed for leg in owed.legs}
         try:
-            self._media.close(*(open_legs - ours))
+            self._media.close(*(set(open_legs) - ours))
         except MediaError as error:
             logger.warning("media legs that nobody owns could not be closed: {}", error)
 
@@ -216,8 +220,16 @@ def _store_adoption(other: str, node: str, tx: Transaction) -> None:
     tx.add_event(EventType.STATE_REPAIRED, reason=Reason.ROWS_OF_ANOTHER_NODE, key=other)
 
 
-def _legs_of(call: Call) -> list[Leg]:
-    return [call.caller, *(call.offer.legs if call.offer else ())]
+def _is_silent(leg: LegStatistics | None) -> bool:
+    """Whether a media leg has been open all the time and plays nothing: its music was still to begin."""
+    return leg is not None and leg.playing is None and leg.joined_to is None
+
+
+def _goes_on(offer: Row, call: Row) -> bool:
+    """Whether it is the conversation of a connected call, or rings for one that is not connected."""
+    return bool(
+        offer["state"] == (OfferState.RINGING if call["connected_at"] is None else OfferState.CONNECTED)
+    )
 
 
 def _entry(row: Row, missed: set[int]) -> Entry:
@@ -228,11 +240,12 @@ def _entry(row: Row, missed: set[int]) -> Entry:
         first_arrived_at=row["first_arrived_at"],
         joined_at=row["joined_at"],
         gives_up_at=row["expires_at"],
+        rounds=row["rounds"],
         missed=missed,
     )
 
 
-def _call(row: Row, entry: Entry, caller: Leg, offer: Offer | None) -> Call:
+def _call(row: Row, entry: Entry, caller: Leg, found: list[Offer]) -> Call:
     return Call(
         id=row["id"],
         entry=entry,
@@ -241,6 +254,6 @@ def _call(row: Row, entry: Entry, caller: Leg, offer: Offer | None) -> Call:
         caller_name=row["caller_name"],
         dialled=row["dialled"],
         arrived_at=row["arrived_at"],
-        offer=offer,
+        offers=found,
         connected_at=row["connected_at"],
     )

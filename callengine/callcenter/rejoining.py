@@ -57,18 +57,18 @@ class Rejoining:
         lost, reopened = set(restored.lost), set(restored.reopened)
         for call in self._live.going_on():
             self._end_what_is_lost(call, lost)
-            for leg in (call.caller, *(call.offer.legs if call.offer else ())):
-                if leg.id in reopened and leg.agreement is not None:
+            for leg in call.legs:
+                if leg.id in reopened and leg.has_agreed:
                     self._ask_if_silent(call, leg)
 
     def _end_what_is_lost(self, call: Call, lost: set[str]) -> None:
-        answered = call.offer.answered if call.offer else None
+        answered = call.answered_by
         if call.caller.id in lost or (answered is not None and answered.id in lost):
             call.told_to_end = NO_MEDIA
             with call_context(call.id):
                 greenlets.spawn("hang_up", _hang_up, call.caller)
             return
-        for leg in call.offer.legs if call.offer and answered is None else ():
+        for leg in call.phones if answered is None else ():
             if leg.id in lost:
                 self._clearing.hang_up_at_once(leg)
 

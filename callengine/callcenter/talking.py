@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from callengine.callcenter.answering import tell
 from callengine.callcenter.bridge import Bridge, Parting
 from callengine.callcenter.calls import Call
 from callengine.clock import Clock
+from callengine.errors import HungUp
 
 
 class Talking:
@@ -16,10 +20,12 @@ class Talking:
         self._max_call_seconds = max_call_seconds
 
     def talk(self, call: Call) -> Parting:
-        """Bridge the legs of a connected call and wait until they part."""
-        assert call.offer is not None
-        assert call.offer.answered is not None
+        """Answer the caller, if that is not done, bridge the legs, and wait until they part."""
+        agent = call.answered_by
+        assert agent is not None
         assert call.connected_at is not None
-        self._bridge.join(call.caller, call.offer.answered)
+        with suppress(HungUp):  # then they part at once
+            tell(call.caller)
+        self._bridge.join(call.caller, agent)
         left = call.connected_at + self._max_call_seconds - self._clock.now()
-        return self._bridge.wait_until_parted(call.caller, call.offer.answered, seconds=left)
+        return self._bridge.wait_until_parted(call.caller, agent, seconds=left)

@@ -37,7 +37,7 @@ class AnsweredSession(Session):
         answer = response_to(
             invite, 200, to_tag=tag, headers=self._describe(self.local_body), body=self.local_body
         )
-        self._answered = self.endpoint.take_up_answered(invite, source, answer)
+        self._answered = self.endpoint.take_up_invite(invite, source, answer)
         self._answered.on_asked_again = self.repeat_answer
         self._invite_cseq = invite.cseq.number
 

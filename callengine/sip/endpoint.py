@@ -33,6 +33,7 @@ from callengine.sip.grammar import format_host
 from callengine.sip.identifiers import new_branch
 from callengine.sip.message import Request, Response, is_keepalive, parse
 from callengine.sip.next_hop import over
+from callengine.sip.progress import Progress
 from callengine.sip.reception import DialogKey, DialogOwner, Handler, Reception
 from callengine.sip.screening import Screening
 from callengine.sip.stateless import stateless_refusal
@@ -293,12 +294,22 @@ class Endpoint:
         self.send_request(request, flow, on_response=take, on_failure=outcome.set_exception)
         return cast(Response, outcome.get())
 
-    def take_up_answered(self, invite: Request, source: Flow, answer: Response) -> ServerTransaction:
-        """Take up an INVITE that an earlier process has given a 2xx, or was about to: nothing is sent.
+    def take_up_invite(self, invite: Request, source: Flow, given: Response) -> ServerTransaction:
+        """Take up an INVITE that an earlier process has answered, finally or not: nothing is sent.
 
-        Its CANCEL is answered from now on, and its repetition is not taken for a new call.
+        `given` is the last answer, a 2xx or a provisional one, or the one that was about to be given. The
+        CANCEL of the INVITE is answered from now on, and its repetition is not taken for a new call.
         """
-        return self._layer.take_up_answered(invite, source, answer)
+        return self._layer.take_up_invite(invite, source, given)
+
+    def repeat_progress(self, transaction: ServerTransaction) -> Progress:
+        """Repeat the provisional answer that the INVITE was just given, until that is stopped."""
+        return Progress(
+            transaction,
+            interval=self.timers.progress,
+            queue=self._driver.queue,
+            now=self.clock.monotonic,
+        )
 
     def repeat_until_ack(
         self, transaction: ServerTransaction, *, cseq: int, on_unacknowledged: Callable[[], None]

@@ -161,6 +161,11 @@ class OutgoingSession(Session):
 
     # The INVITE
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether the INVITE has gone out, by us or by an earlier process."""
+        return self._transaction is not None
+
     def send(self) -> None:
         """Send the INVITE; `final` tells when it is answered. Raises HungUp if it was cancelled before."""
         self._check_not_ended()

@@ -45,12 +45,12 @@ class ServerTransaction(StateMachine):
         key: ServerKey,
         on_terminated: Callable[[ServerTransaction], None],
         pass_ack: Callable[[Request, Flow], None],
-        answered: Response | None = None,
+        given: Response | None = None,
     ) -> None:
         """`source` is where the request came from, `flow` where its responses go (RFC 3261 18.2.2).
 
-        `answered` is the 2xx that an earlier process has given an INVITE, or was about to: nothing is sent,
-        and the machine begins where that answer would have taken it.
+        `given` is the 2xx or provisional answer that an earlier process has given an INVITE last, or was
+        about to: nothing is sent, and the machine begins where that answer would have taken it.
         """
         super().__init__(around, flow, on_terminated)
         self.request = request
@@ -67,15 +67,18 @@ class ServerTransaction(StateMachine):
         self._pass_ack = pass_ack
         self._if_gone = way_if_gone(request.via, source) if flow.is_reliable else flow
         self._to_tag: str | None = None
-        if answered is None:
+        if given is None:
             self._begin()
         else:
-            self._take_up(answered)
+            self._take_up(given)
 
-    def _take_up(self, answered: Response) -> None:
-        self.last_status = answered.status
-        self._to_tag = answered.to.tag
-        self._wire = answered.serialise()
+    def _take_up(self, given: Response) -> None:
+        self.last_status = given.status
+        self._to_tag = given.to.tag
+        self._wire = given.serialise()
+        if not self.is_answered:
+            self.state = State.PROCEEDING
+            return
         self.state = State.ACCEPTED
         self._do(Action.START_L)
         self._slim()
@@ -143,6 +146,11 @@ class ServerTransaction(StateMachine):
         """Let go of the request: thousands of answered ones wait here half a minute for repetitions."""
         self._to_tag = self.to_tag
         self.request = Request(self.request.method, self.request.uri)
+
+    def repeat_progress(self) -> None:
+        """Send the provisional answer to an INVITE once more (RFC 3261 13.3.1.1), if it has no final one."""
+        if not self.is_answered:
+            self._feed(Input.RESPOND_1XX)
 
     def repeat_acceptance(self) -> None:
         """Send the 2xx to an INVITE once more; the session does this until the ACK (RFC 3261 13.3.1.4)."""

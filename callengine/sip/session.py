@@ -172,9 +172,7 @@ class Session(DialogEnd):
         return self.endpoint.way(found or flow, self._established().next_hop)
 
     def _describe(self, body: bytes) -> HeaderLines:
-        """The headers that go with an INVITE of ours, or with the 2xx to one of theirs."""
-        lines = (("Contact", f"<{self.contact}>"), self.endpoint.screening.allow)
-        return (*lines, ("Content-Type", SDP)) if body else lines
+        return describe(self.endpoint, self.contact, body)
 
     def _refresh(self, response: Response) -> None:
         """The 2xx to a re-INVITE may tell of a new remote target (RFC 3261 12.2.1.2)."""
@@ -274,6 +272,12 @@ class Session(DialogEnd):
         if not self.ended.is_set():
             send_bye(self.endpoint, self._established(), self._way())
             self._end("timeout", "no_ack")
+
+
+def describe(endpoint: Endpoint, contact: str, body: bytes) -> HeaderLines:
+    """The headers that go with an INVITE of ours, or with an answer of ours that begins a dialog."""
+    lines = (("Contact", f"<{contact}>"), endpoint.screening.allow)
+    return (*lines, ("Content-Type", SDP)) if body else lines
 
 
 def restore(

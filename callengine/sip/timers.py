@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Timers:
-    """Every duration follows from T1, T2 and T4 (RFC 3261 17.1.1.1); a property bears each timer's letter.
+    """A timer's duration follows from T1, T2 and T4 (RFC 3261 17.1.1.1); a property bears its letter.
 
     Over a reliable transport nothing is repeated, so the waits for stray repetitions (D, I, J, K) are zero.
     A, E and G are the first interval; who repeats doubles it.
@@ -24,6 +24,9 @@ class Timers:
 
     trying_after: float = 0.2
     """An INVITE that has no answer after this gets 100 Trying (RFC 3261 17.2.1)."""
+
+    progress: float = 60.0
+    """An INVITE that is answered provisionally hears that again after this (RFC 3261 13.3.1.1)."""
 
     reliable: bool = False
     """Whether these are the durations for a reliable transport."""

@@ -93,10 +93,10 @@ class TransactionLayer:
         )
         return transaction
 
-    def take_up_answered(self, invite: Request, source: Flow, answer: Response) -> ServerTransaction:
-        """An INVITE that an earlier process has given this 2xx, or was about to; nothing is sent."""
+    def take_up_invite(self, invite: Request, source: Flow, given: Response) -> ServerTransaction:
+        """An INVITE that an earlier process has given this answer last, or was about to; nothing is sent."""
         key = server_key(invite, invite.via, method="INVITE")
-        transaction = self._serve(invite, source, key, answer)
+        transaction = self._serve(invite, source, key, given)
         self._note_copies(transaction, merge_key(invite))
         return transaction
 
@@ -172,7 +172,7 @@ class TransactionLayer:
         invite.cancel()
 
     def _serve(
-        self, request: Request, source: Flow, key: ServerKey, answered: Response | None = None
+        self, request: Request, source: Flow, key: ServerKey, given: Response | None = None
     ) -> ServerTransaction:
         flow = take_source(request, source)
         kind = InviteServerTransaction if request.method == "INVITE" else OtherServerTransaction
@@ -184,7 +184,7 @@ class TransactionLayer:
             key=key,
             on_terminated=self._forget_server,
             pass_ack=self._on_ack,
-            answered=answered,
+            given=given,
         )
         return transaction
 

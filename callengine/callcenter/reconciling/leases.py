@@ -77,8 +77,8 @@ LEASES: Mapping[str, Mapping[StrEnum, Lease]] = {
     },
     "leg": {
         LegState.INVITING: Lease(
-            "`offers.deadline_at`",
-            (_E.CALL_CONNECTED, _E.LEG_CLOSED),
+            "`offers.deadline_at`; a caller's, which is not answered yet, `queue_entries.expires_at`",
+            (_E.CALL_CONNECTED, _E.CALL_OFFER_FAILED, _E.LEG_CLOSED),
             (_R.LEG_WITHOUT_DIALOG, _R.DIALOG_NOT_KNOWN, _R.LEG_WITHOUT_MEDIA),
         ),
         LegState.CONNECTED: Lease(

@@ -87,8 +87,7 @@ class Looking:
     def legs(self) -> Iterator[Leg]:
         """All legs that this process has in its hands."""
         for call in self._live:
-            yield call.caller
-            yield from call.offer.legs if call.offer else ()
+            yield from call.legs
         yield from list(self._clearing.in_hand.values())
 
     def strange_dialogs(self) -> dict[str, DialogOwner]:
@@ -112,11 +111,11 @@ def _story(call: Call, in_line: set[str]) -> Story:
     entry = call.entry
     return Story(
         entry_id=entry.id,
-        offer_id=call.offer.id if call.offer else None,
+        offer_ids=frozenset(offer.id for offer in call.offers),
         is_over=call.is_over,
         is_connected=call.connected_at is not None,
         is_in_line=entry.id in in_line,
-        agent_id=entry.agent_id if entry.assigned.is_set() and call.offer is None else None,
+        agent_ids=entry.chosen if entry.assigned.is_set() and not call.offers else (),
     )
 
 

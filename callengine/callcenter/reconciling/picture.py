@@ -68,14 +68,14 @@ class QueueRow(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A call that goes on in this process. `offer_id` is of the offer that it knows."""
+    """A call that goes on in this process. `offer_ids` are of the offers that it knows."""
 
     entry_id: str
-    offer_id: str | None
+    offer_ids: frozenset[str]
     is_over: bool
     is_connected: bool
     is_in_line: bool
-    agent_id: int | None
+    agent_ids: tuple[int, ...]
     """Whom dispatch holds for it."""
 
 

@@ -117,8 +117,9 @@ class Repairs:
 
     def _stop_ringing(self, found: Disagreement) -> None:
         call = self._live.find(found.call_id or "")
-        for leg in call.offer.legs if call is not None and call.offer is not None else ():
-            self._clearing.hang_up_at_once(leg)
+        for offer in call.offers if call is not None else ():
+            for leg in offer.legs if offer.id == found.key else ():
+                self._clearing.hang_up_at_once(leg)
 
     def _correct_roster(self, found: Disagreement) -> None:
         with reading(self._engine) as connection:
@@ -143,12 +144,14 @@ class Repairs:
         call, leg = self._live.find(found.call_id or ""), self._leg(found)
         if call is None or leg is None:
             return
-        is_waiting = leg is call.caller and call.connected_at is None
+        is_to_hear_music = leg is call.caller and call.hears_music
         remote = remote_media(leg.agreement) if leg.agreement else None
         try:
-            self._media.open(leg.id, remote=remote, play=MUSIC if is_waiting else None, port=leg.media_port)
-            if call.offer is not None and call.offer.answered is not None:
-                self._bridge.join(call.caller, call.offer.answered)
+            self._media.open(
+                leg.id, remote=remote, play=MUSIC if is_to_hear_music else None, port=leg.media_port
+            )
+            if call.answered_by is not None:
+                self._bridge.join(call.caller, call.answered_by)
         except CallCenterError as error:
             logger.warning("the call cannot go on without its media: {}", error)
             call.told_to_end = NO_MEDIA

@@ -60,7 +60,7 @@ def _entries(picture: Picture) -> Iterator[Disagreement]:
 
 def _stands_nowhere(story: Story) -> bool:
     has_place = story.is_in_line or story.is_connected
-    return not has_place and story.offer_id is None and story.agent_id is None
+    return not has_place and not story.offer_ids and not story.agent_ids
 
 
 def _depths(picture: Picture) -> Iterator[Disagreement]:
@@ -79,7 +79,7 @@ def _offers(picture: Picture) -> Iterator[Disagreement]:
             yield Disagreement(Reason.OFFER_WITHOUT_CALL, offer.id, offer.call_id)
         elif story is None or story.is_over:
             continue  # the call's own disagreement, or its end is being stored
-        elif story.offer_id != offer.id:
+        elif offer.id not in story.offer_ids:
             yield Disagreement(Reason.OFFER_WITHOUT_STORY, offer.id, offer.call_id)
         elif offer.state == OfferState.RINGING and offer.deadline_at < picture.now:
             yield Disagreement(Reason.OFFER_PAST_ITS_LEASE, offer.id, offer.call_id)
@@ -113,7 +113,7 @@ def _live_leg(picture: Picture, leg: LegRow) -> Iterator[Disagreement]:
 
 def _rings_elsewhere(leg: LegRow, story: Story) -> bool:
     """Whether this phone has refused, or was hung up, while the offer goes on: its row waits for that."""
-    return leg.state == LegState.INVITING and leg.offer_id == story.offer_id
+    return leg.state == LegState.INVITING and leg.offer_id in story.offer_ids
 
 
 def _dialogs(picture: Picture) -> Iterator[Disagreement]:
@@ -148,7 +148,7 @@ def _of_agent(picture: Picture, agent: AgentRow, load: int) -> Reason | None:
 
 
 def _roster(picture: Picture) -> Iterator[Disagreement]:
-    wanted = {story.agent_id for story in picture.stories.values()}
+    wanted = {agent_id for story in picture.stories.values() for agent_id in story.agent_ids}
     for agent in picture.agents.values():
         known = picture.roster.get(agent.id)
         if known is None or (known.state, known.load) != (agent.state, agent.load):

@@ -78,6 +78,6 @@ def _shift_calls(live: Iterable[Call], seconds: float) -> None:
         call.entry.first_arrived_at += seconds
         call.entry.joined_at += seconds
         call.entry.gives_up_at += seconds
-        if call.offer is not None:
-            call.offer.offered_at += seconds
-            call.offer.deadline_at += seconds
+        for offer in call.offers:
+            offer.offered_at += seconds
+            offer.deadline_at += seconds

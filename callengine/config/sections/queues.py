@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from callengine.config.declaration import SECONDS, STRATEGY, Setting
-from callengine.config.kinds import Number, Whole
+from callengine.config.kinds import Choice, Number, Whole
+from callengine.vocabulary import AnswerMode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,4 +35,12 @@ class Queue:
     ]
     wrap_up_seconds: Annotated[
         float, Setting(Number(0, 86400), "How long an agent is left alone after a call.", 0, "seconds")
+    ]
+    answer: Annotated[
+        str,
+        Setting(
+            Choice(tuple(AnswerMode)),
+            "What a waiting caller is told: 200 and music, 183 and music, or 180; 200 then with the agent.",
+            "immediately",
+        ),
     ]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from callengine.config.declaration import SECONDS, STRATEGY, Setting
-from callengine.config.kinds import Whole
+from callengine.config.kinds import Choice, Whole
+from callengine.vocabulary import RoutingMode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,14 @@ class Routing:
 
     default_strategy: Annotated[
         str, Setting(STRATEGY, "The order of agents in queues that name no own.", "round_robin")
+    ]
+    mode: Annotated[
+        str,
+        Setting(
+            Choice(tuple(RoutingMode)),
+            "Whether callers wait in line first, or hear ringing while a free agent's phone rings at once.",
+            "queue_first",
+        ),
     ]
     max_queue_depth: Annotated[
         int,

@@ -23,10 +23,12 @@ CONNECT = (
         state=CallState.CONNECTED,
         agent_id=bindparam("agent_id"),
         connected_at=bindparam("connected_at"),
+        answered_at=func.coalesce(_calls.c.answered_at, bindparam("connected_at")),
         wait_seconds=bindparam("wait_seconds"),
         ring_seconds=bindparam("ring_seconds"),
     )
 )
+ANSWER = update(_calls).where(_calls.c.id == bindparam("call_key")).values(answered_at=bindparam("answered"))
 END = (
     update(_calls)
     .where(_calls.c.id == bindparam("call_key"), _calls.c.state != CallState.ENDED)
@@ -70,10 +72,15 @@ def change_state(tx: Transaction, call_id: str, present: CallState, state: CallS
     )
 
 
+def answer(tx: Transaction, call_id: str) -> None:
+    """The caller's phone is given its 200, now, before an agent has answered."""
+    tx.change(ANSWER, {"call_key": call_id, "answered": tx.now})
+
+
 def connect(
     tx: Transaction, call_id: str, *, agent_id: int, wait_seconds: float, ring_seconds: float
 ) -> None:
-    """An agent has answered: `offered` becomes `connected`, now."""
+    """An agent has answered: `offered` becomes `connected`, now; so is the caller if it was not before."""
     tx.guard(
         CONNECT,
         {

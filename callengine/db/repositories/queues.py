@@ -27,6 +27,7 @@ class QueueRules:
     max_wait_time_seconds: float
     ring_timeout_seconds: float
     wrap_up_seconds: float
+    answer: str
 
 
 RULES = tuple(each.name for each in fields(QueueRules))

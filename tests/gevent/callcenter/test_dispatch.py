@@ -9,7 +9,7 @@ import pytest
 from gevent.event import Event
 
 from callengine.callcenter.calls import Entry
-from callengine.callcenter.dispatch import SAME_CALL_AGAIN_AFTER, Dispatch, WaitedTooLong
+from callengine.callcenter.dispatch import SAME_CALL_AGAIN_AFTER, Dispatch, TakenOutOfLine, WaitedTooLong
 from callengine.callcenter.queues import Queue, Queues
 from callengine.callcenter.roster import Agent, Roster
 from callengine.errors import HungUp
@@ -57,7 +57,7 @@ class Room:
         """Let the caller of `entry` wait, and note whom it got."""
 
         def story() -> Agent:
-            agent = self.dispatch.wait_for_agent(entry, caller or FakeCaller())  # type: ignore[arg-type]
+            (agent,) = self.dispatch.wait_for_agents(entry, caller or FakeCaller())  # type: ignore[arg-type]
             self.calls.append((entry.id, agent.name))
             return agent
 
@@ -229,3 +229,43 @@ def test_longest_idle_goes_by_the_time_of_freedom(room: MakeRoom) -> None:
         here.wait(here.entry(name))
     settle()
     assert [agent for _call, agent in here.calls] == ["carol", "bob", "alice"]
+
+
+def test_who_is_taken_out_of_the_line_hears_why(room: MakeRoom) -> None:
+    here = room()
+    entry = here.entry("call")
+    waiting = here.wait(entry)
+    settle()
+    here.dispatch.interrupt(entry, "moved")
+    with pytest.raises(TakenOutOfLine) as error:
+        waiting.get()
+    assert error.value.why == "moved"
+    assert len(here.queue.line) == 0
+
+
+def test_who_has_been_given_an_agent_cannot_be_taken_out_any_more(room: MakeRoom) -> None:
+    here = room("alice")
+    entry = here.entry("call")
+    agent = here.wait(entry).get()
+    here.dispatch.interrupt(entry, "moved")
+    assert agent.held
+
+
+def test_a_caller_is_given_an_agent_at_once_if_nobody_ranks_before(room: MakeRoom) -> None:
+    here = room("alice")
+    (agent,) = here.dispatch.choose_at_once(here.entry("first"))
+    assert agent.name == "alice"
+    assert agent.held
+    assert here.dispatch.choose_at_once(here.entry("second")) == []
+
+
+def test_a_caller_is_not_served_at_once_before_those_in_line(room: MakeRoom) -> None:
+    here = room("alice")
+    picky = here.entry("picky")
+    agent = here.wait(picky).get()
+    here.dispatch.missed(picky, agent.id)
+    here.dispatch.decided(agent)
+    here.wait(picky)
+    settle()
+    assert here.dispatch.choose_at_once(here.entry("later", arrived=1.0)) == []
+    assert here.dispatch.choose_at_once(here.entry("urgent", arrived=1.0, priority=1)) == [agent]

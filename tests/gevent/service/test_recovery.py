@@ -129,9 +129,8 @@ def test_the_two_byes_are_built_from_the_rows(serving: MakeServing) -> None:
     service.kill()
     with next_process(desk) as parts:
         call = the_call(parts)
-        assert call.offer is not None
-        assert call.offer.answered is not None
-        for leg in (call.caller, call.offer.answered):
+        assert call.answered_by is not None
+        for leg in (call.caller, call.answered_by):
             assert leg.session.hang_up(timeout=2, attempts=1)
     for session in (caller, agent):
         assert session.ended.wait(5)

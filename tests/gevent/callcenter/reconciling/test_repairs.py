@@ -236,9 +236,8 @@ def test_a_leg_whose_media_is_gone_is_opened_and_joined_again(make_ward: MakeWar
     ward = make_ward("alice")
     caller, _ = ward.talk(ward.desk.agent("alice"))
     call = ward.the_call()
-    assert call.offer is not None
-    assert call.offer.answered is not None
-    leg, other = call.caller, call.offer.answered
+    assert call.answered_by is not None
+    leg, other = call.caller, call.answered_by
     if role == "agent":
         leg, other = other, leg
     ward.parts.base.media.close(leg.id)

@@ -64,10 +64,10 @@ HEALTHY = Picture(
     registered=frozenset([1, 2, 3, 4, 5, 7]),
     queues={1: QueueRow(1, "support", 2), 2: QueueRow(2, "sales", 0)},
     stories={
-        "waiting": Story("e-waiting", None, False, False, True, None),
-        "ringing": Story("e-ringing", "o-ringing", False, False, False, None),
-        "talking": Story("e-talking", "o-talking", False, True, False, None),
-        "gone": Story("e-gone", "o-gone", True, True, False, None),
+        "waiting": Story("e-waiting", frozenset(), False, False, True, ()),
+        "ringing": Story("e-ringing", frozenset(["o-ringing"]), False, False, False, ()),
+        "talking": Story("e-talking", frozenset(["o-talking"]), False, True, False, ()),
+        "gone": Story("e-gone", frozenset(["o-gone"]), True, True, False, ()),
     },
     known_legs={
         **dict.fromkeys(["l-waiting", "l-ringing", "l-talking", "l-bob", "l-carol", "l-spare"], UP),
@@ -124,7 +124,11 @@ WRONG: list[tuple[Reason, str | int, dict[str, Any]]] = [
     ),
     (Reason.DEPTH_DIFFERS, 1, {"queues": changed(H.queues, 1, depth=3)}),
     (Reason.DEPTH_DIFFERS, 2, {"queues": changed(H.queues, 2, depth=1)}),
-    (Reason.OFFER_WITHOUT_STORY, "o-ringing", {"stories": changed(H.stories, "ringing", offer_id="other")}),
+    (
+        Reason.OFFER_WITHOUT_STORY,
+        "o-ringing",
+        {"stories": changed(H.stories, "ringing", offer_ids=frozenset(["other"]))},
+    ),
     (Reason.OFFER_PAST_ITS_LEASE, "o-ringing", {"offers": changed(H.offers, "o-ringing", deadline_at=999.0)}),
     (
         Reason.OFFER_WITHOUT_CALL,
@@ -208,7 +212,7 @@ def test_a_media_side_that_does_not_answer_tells_nothing() -> None:
 
 
 def test_an_agent_that_dispatch_holds_for_a_caller_is_wanted() -> None:
-    stories = changed(HEALTHY.stories, "waiting", is_in_line=False, agent_id=4)
+    stories = changed(HEALTHY.stories, "waiting", is_in_line=False, agent_ids=(4,))
     held = changed(HEALTHY.roster, 4, held=True)
     assert disagreements(replace(HEALTHY, stories=stories, roster=held)) == []
 
