@@ -14,7 +14,9 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from callengine.callcenter.agent_states import CLAIMABLE
+from callengine.callcenter.calls import Entry
 from callengine.db.engine import reading
+from callengine.events.types import EventType
 from callengine.vocabulary import (
     COMPLETED_ELSEWHERE,
     LIVE_ENTRIES,
@@ -141,15 +143,21 @@ def at_rest(center: PaperCenter, rows: Rows) -> Iterator[str]:
     yield from _idle_beside_waiting(center, rows)
     yield from _memory(center, rows)
     yield from center.complaints
-    repaired = [event for event in center.events if event.type == "state_repaired"]
-    yield from (f"repaired: {event.payload}" for event in repaired if event.payload["reason"] != "clock_jumped")
+    repaired = [event for event in center.events if event.type == EventType.STATE_REPAIRED]
+    yield from (
+        f"repaired: {event.payload}" for event in repaired if event.payload["reason"] != "clock_jumped"
+    )
 
 
 def _lost(center: PaperCenter, rows: Rows) -> Iterator[str]:
     """A caller whose phone has the call has a live call, and the other way round."""
     call_of = {leg["sip_call_id"]: leg["call_id"] for leg in rows.legs if leg["role"] == "caller"}
     live = {call["id"] for call in rows.calls if call["state"] != CallState.ENDED}
-    up = {call_of.get(each.call_id) for each in center.dialled if each.answered.is_set() and not each.ended.is_set()}
+    up = {
+        call_of.get(each.call_id)
+        for each in center.dialled
+        if each.answered.is_set() and not each.ended.is_set()
+    }
     if None in up:
         yield "a phone has a call that was never stored"
     yield from (f"the caller of {key} is lost" for key in up - live - {None})
@@ -202,3 +210,39 @@ def _memory(center: PaperCenter, rows: Rows) -> Iterator[str]:
             yield f"{known.name} is {agent['state']} with {agent['load']}, in memory {known.state} with {known.load}"
         if known.held:
             yield f"{known.name} is held and nothing happens"
+
+
+class OrderOfService:
+    """Nobody is passed over: an agent gets the first in line whom it may have.
+
+    Looked at each time that all is at rest, it judges what was offered since: who stood in line all the time,
+    before the caller that was offered, should have had that agent.
+    """
+
+    def __init__(self, center: PaperCenter) -> None:
+        self._center = center
+        self._seen = 0
+        self._lines: dict[str, list[Entry]] = {}
+
+    def judge(self, rows: Rows) -> Iterator[str]:
+        """Who was passed over since the last time."""
+        news = [event for event in self._center.events[self._seen :] if event.type == EventType.CALL_OFFERED]
+        self._seen = len(self._center.events)
+        call_of = {entry["id"]: entry["call_id"] for entry in rows.entries}
+        ranks = {entry["call_id"]: (-entry["priority"], entry["first_arrived_at"]) for entry in rows.entries}
+        moved = {event.call_id for event in news}
+        agents = {agent["name"]: agent["id"] for agent in rows.agents}
+        for event in news:
+            for entry in self._lines.get(event.queue or "", ()):
+                key = call_of[entry.id]
+                stood_there = key not in moved and entry in self._line(event.queue or "")
+                if (
+                    stood_there
+                    and ranks[key] < ranks[event.call_id or ""]
+                    and agents[event.agent or ""] not in entry.missed
+                ):
+                    yield f"{event.agent} was given {event.call_id}, and {key} stood before it"
+        self._lines = {queue.name: list(queue.line) for queue in self._center.parts.people.queues}
+
+    def _line(self, name: str) -> list[Entry]:
+        return list(self._center.parts.people.queues.find(name).line)

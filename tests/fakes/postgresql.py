@@ -95,10 +95,32 @@ def start() -> PostgresqlServer:
     if os.geteuid() == 0:
         shutil.chown(directory, SERVER_USER)
     cluster = str(directory / "cluster")
-    _run(found, directory, "initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--no-locale", "-D", cluster)
+    _run(
+        found,
+        directory,
+        "initdb",
+        "--no-sync",
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--no-locale",
+        "-D",
+        cluster,
+    )
     settings = " ".join(f"-c {name}={value}" for name, value in _FOR_TESTS.items())
     log = str(directory / "log")
-    _run(found, directory, "pg_ctl", "start", "-w", "-D", cluster, "-l", log, "-o", f"{settings} -k {directory}")
+    _run(
+        found,
+        directory,
+        "pg_ctl",
+        "start",
+        "-w",
+        "-D",
+        cluster,
+        "-l",
+        log,
+        "-o",
+        f"{settings} -k {directory}",
+    )
     server = PostgresqlServer(directory)
     server.make_template()
     return server

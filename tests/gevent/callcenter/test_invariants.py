@@ -9,15 +9,15 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.lock import BoundedSemaphore
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from callengine.errors import CallCenterError
 from callengine.sip.incoming_session import IncomingSession
-from callengine.sip.outgoing_session import OutgoingSession
 from tests.fakes.databases import Databases
-from tests.fakes.invariants import at_rest, of_rows, read_rows
+from tests.fakes.invariants import OrderOfService, at_rest, of_rows, read_rows
 from tests.fakes.paper_center import PaperCenter, Worker, paper_center
 from tests.fakes.phone import Phone, answer_now
 
@@ -38,6 +38,24 @@ SECONDS = (0.3, 1.1, 4.0, 11.0, 25.0, 320.0)
 OpenCenter = Callable[..., AbstractContextManager[PaperCenter]]
 
 
+class AgentsDesk:
+    """An agent who comes and goes, one after the other."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._phone = phone
+        self._is_there = True
+        self._turn = BoundedSemaphore()
+
+    def come_or_go(self) -> None:
+        """Take the phone off the network, or back on."""
+        with self._turn:
+            self._is_there = not self._is_there
+            if self._is_there:
+                self._phone.register()
+            else:
+                self._phone.unregister()
+
+
 class Floor(RuleBasedStateMachine):
     """Whatever may happen in a call center, one thing after the other or several at once."""
 
@@ -47,8 +65,7 @@ class Floor(RuleBasedStateMachine):
         self.opened = ExitStack()
         self.is_at_rest = False
         self.phones: dict[str, Phone] = {}
-        self.away: set[str] = set()
-        """Whose phone is not registered."""
+        self.desks: dict[str, AgentsDesk] = {}
 
     # How it begins and ends
 
@@ -63,7 +80,9 @@ class Floor(RuleBasedStateMachine):
             for name, queues, capacity in zip(NAMES, serves, capacities, strict=False)
         ]
         self.center = self.opened.enter_context(self.open_center(workers, seed=seed, **RULES))
+        self.order = OrderOfService(self.center)
         self.phones = {worker.name: self.center.agent_phone(worker.name) for worker in workers}
+        self.desks = {name: AgentsDesk(phone) for name, phone in self.phones.items()}
         self.names = list(self.phones)
         self.rest()
 
@@ -89,6 +108,12 @@ class Floor(RuleBasedStateMachine):
     @rule(number=st.sampled_from(QUEUES), rests=st.booleans())
     def call(self, number: str, rests: bool) -> None:
         self.center.dial(number)
+        self._then(rests)
+
+    @rule(numbers=st.lists(st.sampled_from(QUEUES), min_size=2, max_size=5), rests=st.booleans())
+    def several_call(self, numbers: list[str], rests: bool) -> None:
+        for number in numbers:
+            self.center.dial(number)
         self._then(rests)
 
     @rule(which=st.integers(0, 50), rests=st.booleans())
@@ -122,30 +147,16 @@ class Floor(RuleBasedStateMachine):
             gevent.spawn(talking[which % len(talking)].hang_up)
         self._then(rests)
 
-    @rule(who=st.integers(0, 3), rests=st.booleans())
-    def pause(self, who: int, rests: bool) -> None:
-        desk = self.center.parts.administration.agents
-        gevent.spawn(_if_allowed, partial(desk.pause, self._name(who), reason="lunch", by="a test"))
+    @rule(who=st.integers(0, 3), is_to_pause=st.booleans(), rests=st.booleans())
+    def pause_or_resume(self, who: int, is_to_pause: bool, rests: bool) -> None:
+        desk, name = self.center.parts.administration.agents, self._name(who)
+        pause = partial(desk.pause, name, reason="lunch", by="a test")
+        gevent.spawn(_if_allowed, pause if is_to_pause else partial(desk.resume, name, by="a test"))
         self._then(rests)
 
     @rule(who=st.integers(0, 3), rests=st.booleans())
-    def resume(self, who: int, rests: bool) -> None:
-        desk = self.center.parts.administration.agents
-        gevent.spawn(_if_allowed, partial(desk.resume, self._name(who), by="a test"))
-        self._then(rests)
-
-    @rule(who=st.integers(0, 3), rests=st.booleans())
-    def unregister(self, who: int, rests: bool) -> None:
-        if self._name(who) not in self.away:
-            self.away.add(self._name(who))
-            gevent.spawn(_if_allowed, self.phones[self._name(who)].unregister)
-        self._then(rests)
-
-    @rule(who=st.integers(0, 3), rests=st.booleans())
-    def register(self, who: int, rests: bool) -> None:
-        if self._name(who) in self.away:
-            self.away.discard(self._name(who))
-            gevent.spawn(_if_allowed, self.phones[self._name(who)].register)
+    def come_or_go(self, who: int, rests: bool) -> None:
+        gevent.spawn(_if_allowed, self.desks[self._name(who)].come_or_go)
         self._then(rests)
 
     # What time does
@@ -176,7 +187,7 @@ class Floor(RuleBasedStateMachine):
         rows = read_rows(self.center.parts.base.engine)
         wrong = list(of_rows(rows))
         if self.is_at_rest:
-            wrong += at_rest(self.center, rows)
+            wrong += [*at_rest(self.center, rows), *self.order.judge(rows)]
         assert not wrong, "\n".join(wrong)
 
     def _then(self, rests: bool) -> None:
@@ -223,6 +234,10 @@ def test_what_must_hold_does(open_center: OpenCenter) -> None:
     run_state_machine_as_test(
         partial(Floor, open_center),
         settings=settings(
-            max_examples=int(__import__("os").environ.get("EX","20")), stateful_step_count=40, deadline=None, phases=[__import__("hypothesis").Phase.generate], suppress_health_check=list(HealthCheck)
+            max_examples=int(__import__("os").environ.get("EX", "20")),
+            stateful_step_count=40,
+            deadline=None,
+            phases=[__import__("hypothesis").Phase.generate],
+            suppress_health_check=list(HealthCheck),
         ),
     )
