@@ -207,7 +207,8 @@ def _memory(center: PaperCenter, rows: Rows) -> Iterator[str]:
     for agent in rows.agents:
         known = center.parts.people.roster.find(agent["name"])
         if (known.state, known.load) != (agent["state"], agent["load"]):
-            yield f"{known.name} is {agent['state']} with {agent['load']}, in memory {known.state} with {known.load}"
+            by_rows, by_memory = (agent["state"], agent["load"]), (known.state, known.load)
+            yield f"{known.name} is {by_rows}, in memory {by_memory}"
         if known.held:
             yield f"{known.name} is held and nothing happens"
 

@@ -1,8 +1,8 @@
 """A whole call center on paper: the real one, with real phones, over a paper network and in virtual time.
 
-Everything is real but the sockets, the audio and the time. Wherever the product may be interrupted (before and
-after each commit, between two datagrams) a seeded random number of other greenlets gets its turn, so a seed is
-an order of events.
+Everything is real but the sockets, the audio and the time. Wherever the product may be interrupted (before
+and after each commit, between two datagrams) a seeded random number of other greenlets gets its turn, so a
+seed is an order of events.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A network on paper: datagrams between endpoints of this process, without sockets, in an order of its own."""
+"""A network on paper: datagrams between endpoints of this process, without sockets."""
 
 from __future__ import annotations
 

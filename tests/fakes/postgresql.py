@@ -148,7 +148,7 @@ def _run(found: Path, directory: Path, program: str, *arguments: str) -> None:
 
 def _main(arguments: list[str]) -> None:
     if arguments == ["start"]:
-        print(start().directory)
+        sys.stdout.write(f"{start().directory}\n")
     elif len(arguments) == 2 and arguments[0] == "stop":
         stop(Path(arguments[1]))
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import gevent
 import pytest
 from gevent import monkey
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
 from callengine.db import schema
 from callengine.db.committer import Committer
@@ -41,19 +41,46 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the half that is not wanted."""
     wanted = config.getoption("--database")
     if wanted is None:
         return
-    chosen = [item for item in items if (_kind_of(item) == "postgresql") == (wanted == "postgresql")]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-    items[:] = chosen
+    chosen = {item for item in items if (_kind_of(item) == "postgresql") == (wanted == "postgresql")}
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell whoever started several sessions how many tests run on each kind, and have an equal."""
+    counts = os.environ.get("TEST_COUNTS")
+    if counts is not None:
+        kinds = [_kind_of(item) for item in session.items if item.get_closest_marker("about") is None]
+        with Path(counts).open("a", encoding="utf-8") as file:
+            file.write("".join(f"{kind}\n" for kind in kinds if kind is not None))
 
 
 def _kind_of(item: pytest.Item) -> str | None:
-    callspec = getattr(item, "callspec", None)
-    kind = None if callspec is None else callspec.params.get("database_kind")
+    """The kind of database that a test runs on; None if it needs none."""
     about = item.get_closest_marker("about")
-    return kind or (None if about is None else str(about.args[0]))
+    if about is not None:
+        return str(about.args[0])
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("database_kind")
+
+
+@pytest.fixture(autouse=True)
+def no_kind_is_left_out(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that touches a database, but has not said that it wants one of each kind."""
+    touched: set[str] = set()
+
+    def note(connection: Connection) -> None:
+        touched.add(connection.dialect.name)
+
+    event.listen(Engine, "engine_connect", note)
+    yield
+    event.remove(Engine, "engine_connect", note)
+    if touched and _kind_of(request.node) is None:
+        pytest.fail(f"it touches {', '.join(touched)} alone: take `databases`, or mark it with `about`")
 
 
 @pytest.fixture(autouse=True)

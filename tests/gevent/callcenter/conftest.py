@@ -31,15 +31,15 @@ REALM = "127.0.0.1"
 class Desk:
     """The call center and everybody around it."""
 
-    def __init__(self, directory: Path, *, url: str, **variables: str) -> None:
-        """`url` is that of a database with all tables and no agents."""
+    def __init__(self, directory: Path, *, database: str, **variables: str) -> None:
+        """`database` is the URL of one with all tables and no agents."""
         own = {
             "GENERAL__DOMAIN": REALM,
             "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
             "GENERAL__BYE_TIMEOUT_SECONDS": "0.5",
             "SIP__PORT": str(free_port()),
             "API__PORT": str(free_port()),
-            "DATABASE__URL": url,
+            "DATABASE__URL": database,
             "SECURITY__OPEN_INBOUND": "true",
         }
         prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **variables}.items()}
@@ -47,7 +47,8 @@ class Desk:
         self.settings: Settings = load(self.environ)
         self.phones: list[Phone] = []
         self.center: CallCenter | None = None
-        self._reader = make_engine(self.settings.database.url, enable_wal_mode=None)
+        url = self.settings.database.url
+        self._reader = make_engine(url, enable_wal_mode=None, enable_foreign_keys=False)
 
     def open(self) -> None:
         """Start the call center."""
@@ -89,9 +90,12 @@ class Desk:
             self._let_go()
 
     def change(self, *statements: str) -> None:
-        """Change rows behind the service's back."""
+        """Change rows behind the service's back, whatever refers to them."""
+        engine = self._reader.execution_options(**{WRITER: True})
+        if engine.dialect.name == "postgresql":
+            statements = ("SET LOCAL session_replication_role = replica", *statements)
         try:
-            with self._reader.execution_options(**{WRITER: True}).begin() as connection:
+            with engine.begin() as connection:
                 for statement in statements:
                     connection.exec_driver_sql(statement)
         finally:
@@ -143,7 +147,7 @@ def make_desk(tmp_path: Path, databases: Databases) -> Iterator[Callable[..., De
     desks: list[Desk] = []
 
     def make(*agents: str, open_now: bool = True, **variables: str) -> Desk:
-        desk = Desk(tmp_path, url=databases.new(), **variables)
+        desk = Desk(tmp_path, database=databases.new(), **variables)
         desks.append(desk)
         desk.add_agents(*agents)
         if open_now:

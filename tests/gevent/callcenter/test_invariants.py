@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from callengine.sip.incoming_session import IncomingSession
 from tests.fakes.databases import Databases
 from tests.fakes.invariants import OrderOfService, at_rest, of_rows, read_rows
 from tests.fakes.paper_center import PaperCenter, Worker, paper_center
-from tests.fakes.phone import Phone, answer_now
+from tests.fakes.phone import Phone, Script, answer, answer_now, just_ring
 
 NAMES = ("alice", "bob", "carol", "dave")
 QUEUES = ("support", "sales")
@@ -73,18 +73,32 @@ class Floor(RuleBasedStateMachine):
         seed=st.integers(0, 2**32),
         capacities=st.lists(st.integers(1, 3), min_size=2, max_size=len(NAMES)),
         serves=st.lists(st.sampled_from([("support",), ("sales",), QUEUES]), min_size=4, max_size=4),
+        scripts=st.lists(st.sampled_from([just_ring, answer]), min_size=4, max_size=4),
+        callers=st.lists(st.sampled_from(QUEUES), max_size=6),
     )
-    def open(self, seed: int, capacities: list[int], serves: list[tuple[str, ...]]) -> None:
+    def open(
+        self,
+        seed: int,
+        capacities: list[int],
+        serves: list[tuple[str, ...]],
+        scripts: list[Script],
+        callers: list[str],
+    ) -> None:
         workers = [
             Worker(name, queues, capacity)
             for name, queues, capacity in zip(NAMES, serves, capacities, strict=False)
         ]
         self.center = self.opened.enter_context(self.open_center(workers, seed=seed, **RULES))
         self.order = OrderOfService(self.center)
-        self.phones = {worker.name: self.center.agent_phone(worker.name) for worker in workers}
+        self.phones = {
+            worker.name: self.center.agent_phone(worker.name, script=script)
+            for worker, script in zip(workers, scripts, strict=False)
+        }
         self.desks = {name: AgentsDesk(phone) for name, phone in self.phones.items()}
         self.names = list(self.phones)
         self.rest()
+        for number in callers:
+            self.center.dial(number)
 
     def teardown(self) -> None:
         """Everybody hangs up, and nothing is left of any call."""
@@ -220,13 +234,13 @@ def _if_allowed(action: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def open_center(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenCenter]:
+def open_center(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> OpenCenter:
     """Opens call centers, each on a database of its own."""
 
     def make(workers: list[Worker], **options: Any) -> AbstractContextManager[PaperCenter]:
         return paper_center(monkeypatch, databases.new(), workers, **options)
 
-    yield make
+    return make
 
 
 @pytest.mark.timeout(300)

@@ -32,12 +32,11 @@ from callengine.db.committer import Committer
 from callengine.db.engine import make_engine
 from callengine.db.models import Agent as AgentRow
 from callengine.db.models import Call as CallRow
-from callengine.db.models import Membership
+from callengine.db.models import Membership, QueueEntry
 from callengine.db.models import Queue as QueueRow
-from callengine.db.models import QueueEntry
-from callengine.db.repositories import agent_states, calls, entries, offers
+from callengine.db.repositories import calls, entries, offers
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, GuardFailed, HungUp
+from callengine.errors import CallCenterError, HungUp
 from callengine.events.types import EventType
 from callengine.sip.session import Session
 from callengine.vocabulary import AgentState, EntryState

@@ -45,12 +45,14 @@ def test_it_ends_with_the_block(database_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'none' / 'call_center.db'}")
     with pytest.raises(DatabaseError, match="No such file or directory"), claim(engine):
         pass
 
 
+@pytest.mark.about("sqlite", "a database in memory")
 def test_a_database_in_memory_needs_none() -> None:
     with claim(make_engine("sqlite://")):
         pass

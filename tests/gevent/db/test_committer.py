@@ -341,7 +341,7 @@ def test_while_a_commit_waits_for_the_disk_others_run_and_nobody_sees_it(
     assert (depth(engine), numbers(engine)) == (4, [1, 2, 3, 4])
 
 
-@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.about("postgresql", "connections to a server")
 def test_a_lost_connection_fails_the_commit_and_not_the_next(committer: Committer, engine: Engine) -> None:
     committer.commit(deepen)
 
@@ -451,6 +451,7 @@ def test_a_unit_cannot_wait_for_another_commit(committer: Committer) -> None:
         committer.commit(nested)
 
 
+@pytest.mark.about("sqlite", "a database in memory")
 def test_it_works_in_memory(memory: Callable[[], Engine]) -> None:
     engine = memory()
     committer = Committer(engine)

@@ -1,4 +1,4 @@
-"""Round robin gives everybody the same, exactly, over 10,000 calls: dispatch and roster, and no time passes."""
+"""Round robin gives everybody the same, exactly, over 10,000 calls: dispatch and roster, no time passes."""
 
 from __future__ import annotations
 
