@@ -17,6 +17,7 @@ CALLER_TONE, AGENT_TONE = 450, 1100
 TALK_MILLISECONDS = 2000
 SWITCH = 0.3
 
+
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_baresip_is_an_agent(tmp_path: Path, transport: str) -> None:
     with (

@@ -23,6 +23,7 @@ from callengine.assembly import Parts, assemble, begin
 from callengine.clock import SystemClock
 from callengine.config import load
 from callengine.db import schema
+from callengine.db.checkpoint import Checkpointer
 from callengine.db.committer import Committer, Pending
 from callengine.db.repositories.agents import add_agent
 from callengine.ending import hang_up_all
@@ -246,7 +247,7 @@ def paper_center(
     with virtual_time(patch) as time, patch.context() as patched, ExitStack() as opened:
         counted = partial(_CountedCommitter, units=units, switch=switch_some)
         patched.setattr(foundation, "Committer", counted)
-        patched.setattr(foundation.Checkpointer, "start", lambda _: None)
+        patched.setattr(Checkpointer, "start", lambda _: None)
         patched.setattr(switch, "UdpTransport", network.transport)
         patched.setattr(schema, "require_head", lambda _url: None)
         center = PaperCenter(time, random, units, opened)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import pytest
@@ -246,7 +246,7 @@ def open_center(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> OpenCe
 @pytest.mark.timeout(300)
 def test_what_must_hold_does(open_center: OpenCenter) -> None:
     run_state_machine_as_test(
-        partial(Floor, open_center),
+        cast(type[Floor], partial(Floor, open_center)),
         settings=settings(
             max_examples=int(__import__("os").environ.get("EX", "20")),
             stateful_step_count=40,

@@ -31,8 +31,8 @@ from callengine.db.base import table_of
 from callengine.db.committer import Committer
 from callengine.db.engine import make_engine
 from callengine.db.models import Agent as AgentRow
+from callengine.db.models import Binding, Membership, QueueEntry
 from callengine.db.models import Call as CallRow
-from callengine.db.models import Membership, QueueEntry
 from callengine.db.models import Queue as QueueRow
 from callengine.db.repositories import calls, entries, offers
 from callengine.db.transaction import Transaction
@@ -150,7 +150,7 @@ class Rival:
 
     def _is_waiting(self, entry: Entry) -> bool:
         found = [row for row in read_rows(self.engine).entries if row["id"] == entry.id]
-        return found[0]["state"] == EntryState.WAITING
+        return bool(found[0]["state"] == EntryState.WAITING)
 
 
 def _call(key: str, number: int) -> Call:
@@ -189,11 +189,11 @@ def _fill(engine: Engine) -> list[str]:
     keys = [f"{number:032x}" for number in range(1, CALLERS + 1)]
     with engine.begin() as connection:
         rows.store(connection, QueueRow, rows.queue(depth=CALLERS))
-        for key, capacity in CAPACITIES.items():
-            values = {"id": key, "name": f"agent{key}", "max_concurrent_calls": capacity}
+        for agent, capacity in CAPACITIES.items():
+            values = {"id": agent, "name": f"agent{agent}", "max_concurrent_calls": capacity}
             rows.store(connection, AgentRow, rows.agent(**values, state="available"))
-            rows.store(connection, Membership, rows.membership(agent_id=key))
-            rows.store(connection, rows.Binding, rows.binding(id=key, agent_id=key, expires_at=1e12))
+            rows.store(connection, Membership, rows.membership(agent_id=agent))
+            rows.store(connection, Binding, rows.binding(id=agent, agent_id=agent, expires_at=1e12))
         for key in keys:
             rows.store(connection, CallRow, rows.call(id=key))
             rows.store(connection, QueueEntry, rows.entry(id=key, call_id=key))
