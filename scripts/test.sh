@@ -9,7 +9,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 suite=all
 long=()
-installing=tests/e2e/test_install.py
 for argument in "$@"; do
     case $argument in
     --long) long=(-m "") ;;
@@ -51,11 +50,11 @@ alone="alone and not long"
 beside="not alone and not long"
 if [ "${#long[@]}" -gt 0 ]; then alone=alone beside="not alone"; fi
 
-# Lanes, five at a time; each is one line, of files or folders. Each one's output in one piece.
+# Lanes, six at a time; each is one line, of files or folders. Each one's output in one piece.
 side_by_side() {
     local outputs failed=0
     outputs=$(mktemp -d)
-    xargs -P 5 -I {} bash -c '
+    xargs -P 6 -I {} bash -c '
         output=$(mktemp "$1/XXXXXX")
         read -ra lane <<<"$2"
         case $2 in
@@ -105,7 +104,7 @@ patched_tests() {
 
 programs_tests() {
     xargs -n 2 <<<"$long_of_e2e"
-    others "$long_of_e2e $installing" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 5
+    others "$long_of_e2e" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 5
 }
 
 # One PostgreSQL for all lanes, which tell how many of their tests run on which database.
@@ -167,18 +166,11 @@ fi
 needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd initdb:postgresql
 set_up=$SECONDS
 
-# To install takes a minute of its own, so it goes beside what is judged by no time.
-installed=$(mktemp)
-pure $installing >"$installed" 2>&1 &
-wait_for_it=$!
-trap 'rm -f "$installed"; stop_postgresql' EXIT
 scripts/check.sh
 checked=$SECONDS
 run tests/pure
 start_postgresql
 { patched_tests | head -4; programs_tests; patched_tests | tail -n +5; } | side_by_side
 compare_databases
-wait $wait_for_it || { cat "$installed"; exit 1; }
-tail -1 "$installed"
 scripts/run_e2e.sh -m "$alone"
 tell_times
