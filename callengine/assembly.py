@@ -8,6 +8,7 @@ from secrets import token_bytes
 
 from callengine.callcenter.administration import Administration
 from callengine.callcenter.clearing import Clearing
+from callengine.callcenter.heartbeat import Heartbeat
 from callengine.callcenter.inbound import Inbound
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.reconciling.reconciler import Reconciler
@@ -35,6 +36,7 @@ class Parts:
     clearing: Clearing
     recovery: Recovery
     reconciler: Reconciler
+    heartbeat: Heartbeat
     administration: Administration
 
     def media_totals(self) -> EngineTotals:
@@ -67,6 +69,7 @@ def assemble(
         realm=settings.general.registrar_domain,
         node=NODE,
         live=people.live,
+        pause_reasons=settings.agents.pause_reasons,
     )
     return Parts(
         base,
@@ -75,6 +78,7 @@ def assemble(
         stories.clearing,
         stories.recovery,
         stories.reconciler,
+        stories.heartbeat,
         administration,
     )
 
@@ -99,6 +103,8 @@ def begin(parts: Parts, opened: ExitStack) -> int:
     opened.callback(parts.people.dispatch.stop)
     parts.reconciler.start()
     opened.callback(parts.reconciler.stop)
+    parts.heartbeat.start()
+    opened.callback(parts.heartbeat.stop)
     return count
 
 
@@ -113,7 +119,7 @@ def _take_requests(base: Foundation, presence: Presence, inbound: Inbound) -> No
         algorithms=settings.security.digest_algorithms,
     )
     base.endpoint.on("REGISTER", registrar.handle)
-    base.endpoint.on("INVITE", inbound.arrive)
+    base.endpoint.on("INVITE", inbound.arrive, gate=inbound.challenge)
 
 
 def _have_addresses(base: Foundation) -> None:

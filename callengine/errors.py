@@ -17,6 +17,7 @@
     │   ├── Closed             the service is starting or about to end
     │   └── NoPorts
     ├── SessionError           a SIP dialog or request came to nothing
+    │   ├── AgentNotFree       an agent who is called has no phone, or no room for the call
     │   ├── HungUp             the other end left while we waited for something else
     │   └── RequestTimedOut    no final answer came
     ├── MediaError             the media side could not do it
@@ -164,6 +165,13 @@ class SessionError(CallCenterError):
 
     by_itself = "The leg ends; an offer to it counts as unreachable."
     sip_status = 480
+
+
+class AgentNotFree(SessionError):
+    """The agent who is called has no phone that could ring, or no room for the call."""
+
+    by_itself = "The call is refused before a phone rings; an agent's own is recorded as `rejected`."
+    http_status = 409
 
 
 class HungUp(SessionError):

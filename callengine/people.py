@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from callengine.callcenter import journal
+from callengine.callcenter.agent_states import is_leaving
 from callengine.callcenter.calls import Calls
+from callengine.callcenter.delays import Delays
 from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.numbers import Destination, Numbers, parse_destination
 from callengine.callcenter.presence import Presence
@@ -21,7 +23,12 @@ from callengine.db.repositories import agents, calls, queues
 from callengine.events.types import EventType
 from callengine.foundation import Foundation
 
-_OF_AGENTS = (EventType.AGENT_STATE_CHANGED, EventType.AGENT_ADDED, EventType.AGENT_REMOVED)
+_OF_AGENTS = (
+    EventType.AGENT_STATE_CHANGED,
+    EventType.AGENT_ADDED,
+    EventType.AGENT_CHANGED,
+    EventType.AGENT_REMOVED,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,15 @@ def gather_people(base: Foundation) -> People:
     base.bus.subscribe(statistics.count)
     base.bus.subscribe(journal.note, journal.NOTED)
     wrap_up.take_up(base.engine)
-    presence = Presence(engine=base.engine, committer=base.committer, timers=base.timers, clock=base.clock)
+    Delays(roster=roster, timers=base.timers, clock=base.clock)
+    presence = Presence(
+        engine=base.engine,
+        committer=base.committer,
+        timers=base.timers,
+        clock=base.clock,
+        registering_signs_on=base.settings.agents.sign_on == "register",
+        rings_newest_only=base.settings.agents.ring_contacts == "newest",
+    )
     presence.load([agent.name for agent in roster])
     base.bus.subscribe(presence.follow, _OF_AGENTS)
     sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
@@ -80,6 +95,13 @@ def _load(engine: Engine) -> tuple[Roster, Queues]:
             state=row.state,
             load=row.load,
             available_since=row.available_since or row.state_since,
+            delayed_until=row.delayed_until,
+            is_leaving=is_leaving(
+                load=row.load,
+                signed_on=row.signed_on,
+                pause_next_reason=row.pause_next_reason,
+                wrap_up_until=row.wrap_up_until,
+            ),
         )
         for row in agent_rows
     )

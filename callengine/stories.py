@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from secrets import token_bytes
 
 from callengine.callcenter.addresses import Addresses
 from callengine.callcenter.answering import Answering
+from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.bridge import Bridge
+from callengine.callcenter.callers import Callers
 from callengine.callcenter.clearing import Clearing
 from callengine.callcenter.debts import Debts
+from callengine.callcenter.features import Features
+from callengine.callcenter.heartbeat import Heartbeat
 from callengine.callcenter.inbound import Inbound
 from callengine.callcenter.legs import Legs
+from callengine.callcenter.missed import MissedRules
 from callengine.callcenter.offering import Offering
+from callengine.callcenter.outbound import Outbound
 from callengine.callcenter.reconciling.looking import Looking
 from callengine.callcenter.reconciling.reconciler import Reconciler
 from callengine.callcenter.reconciling.repairs import Repairs
@@ -27,7 +34,9 @@ from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.foundation import NODE, Foundation
 from callengine.media.steady import SteadyMedia
 from callengine.people import People
-from callengine.vocabulary import RoutingMode
+from callengine.sip.auth import NonceBook
+from callengine.sip.authenticator import AS_PROXY, Authenticator
+from callengine.vocabulary import OfferState, RoutingMode
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Stories:
     clearing: Clearing
     recovery: Recovery
     reconciler: Reconciler
+    heartbeat: Heartbeat
 
 
 def make_stories(base: Foundation, people: People) -> Stories:
@@ -63,7 +73,19 @@ def make_stories(base: Foundation, people: People) -> Stories:
         clearing=clearing,
     )
     recovery = _make_recovery(base, people, legs, answering, clearing, debts, inbound)
-    return Stories(inbound, clearing, recovery, _make_reconciler(base, people, clearing, debts))
+    reconciler = _make_reconciler(base, people, clearing, debts)
+    return Stories(inbound, clearing, recovery, reconciler, _make_heartbeat(base, people, addresses))
+
+
+def _make_heartbeat(base: Foundation, people: People, addresses: Addresses) -> Heartbeat:
+    return Heartbeat(
+        presence=people.presence,
+        endpoint=base.endpoint,
+        timers=base.timers,
+        clock=base.clock,
+        from_=str(addresses.ourselves()),
+        interval=base.settings.general.agent_heartbeat_interval,
+    )
 
 
 def _addresses_of(settings: Settings) -> Addresses:
@@ -73,6 +95,19 @@ def _addresses_of(settings: Settings) -> Addresses:
         sip_host=settings.sip.advertised_host,
         sip_port=settings.sip.port,
         media_host=settings.sip.advertised_host,
+    )
+
+
+def _missed_rules(settings: Settings) -> MissedRules:
+    agents = settings.agents
+    return MissedRules(
+        delays={
+            OfferState.REJECTED: agents.delay_after_rejected_seconds,
+            OfferState.BUSY: agents.delay_after_busy_seconds,
+            OfferState.NO_ANSWER: agents.delay_after_no_answer_seconds,
+            OfferState.UNREACHABLE: agents.delay_after_unreachable_seconds,
+        },
+        pause_after=agents.auto_pause_after_missed,
     )
 
 
@@ -86,6 +121,7 @@ def _make_clearing(base: Foundation, people: People) -> Clearing:
         bye_timeout_seconds=general.bye_timeout_seconds,
         bye_retry_attempts=general.bye_retry_attempts,
         bye_race_delay_seconds=general.bye_race_delay_ms / 1000,
+        missed_rules=_missed_rules(base.settings),
     )
 
 
@@ -166,6 +202,30 @@ def _make_looking(base: Foundation, people: People, clearing: Clearing) -> Looki
     )
 
 
+def _make_callers(base: Foundation, people: People) -> Callers:
+    settings = base.settings
+    general = settings.general
+    return Callers(
+        roster=people.roster,
+        authenticator=Authenticator(
+            realm=general.registrar_domain,
+            credentials=people.presence.secrets_of,
+            nonce_book=NonceBook(token_bytes(32)),
+            clock=base.clock,
+            algorithms=settings.security.digest_algorithms,
+            asking=AS_PROXY,
+        ),
+        domains=(
+            general.domain,
+            general.registrar_domain,
+            general.local_ip,
+            settings.sip.host,
+            settings.sip.advertised_host,
+        ),
+        open_to_anyone=settings.security.open_inbound,
+    )
+
+
 def _make_inbound(
     base: Foundation, people: People, legs: Legs, answering: Answering, clearing: Clearing
 ) -> Inbound:
@@ -183,19 +243,42 @@ def _make_inbound(
     is_direct = base.settings.routing.mode == RoutingMode.DIRECT_WHEN_AVAILABLE
     seconds = base.settings.general.max_call_duration_minutes * 60
     talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
+    arrivals = Arrivals(owner=base.owner, tenant_id=DEFAULT_TENANT_ID)
+    outbound = Outbound(
+        arrivals=arrivals,
+        roster=people.roster,
+        presence=people.presence,
+        legs=legs,
+        talking=talking,
+        clearing=clearing,
+        committer=base.committer,
+        clock=base.clock,
+        ring_seconds=base.settings.routing.agent_assignment_timeout_seconds,
+    )
+    features = Features(
+        arrivals=arrivals,
+        numbers=people.numbers,
+        roster=people.roster,
+        legs=legs,
+        media=base.media,
+        committer=base.committer,
+        clock=base.clock,
+    )
     return Inbound(
         numbers=people.numbers,
+        roster=people.roster,
         queues=people.queues,
         live=people.live,
         legs=legs,
         answering=answering,
-        owner=base.owner,
         waiting=Waiting(people.dispatch, offering, may_ring_at_once=is_direct),
         talking=talking,
         clearing=clearing,
         committer=base.committer,
         clock=base.clock,
-        tenant_id=DEFAULT_TENANT_ID,
-        open_to_anyone=base.settings.security.open_inbound,
+        callers=_make_callers(base, people),
+        arrivals=arrivals,
+        outbound=outbound,
+        features=features,
         max_queue_depth=base.settings.routing.max_queue_depth,
     )

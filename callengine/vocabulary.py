@@ -19,7 +19,7 @@ class AgentState(StrEnum):
 
 
 class CallState(StrEnum):
-    """Where a customer's call is on its way."""
+    """Where a call is on its way; `arrived` is one to a feature, which is neither queued nor offered."""
 
     ARRIVED = "arrived"
     QUEUED = "queued"

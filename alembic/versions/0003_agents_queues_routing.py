@@ -22,6 +22,7 @@ SWITCH = sa.Boolean()
 
 RULES: dict[str, dict[str, str]] = {
     "agents": {
+        "wrap_up_next_seconds": "wrap_up_next_seconds >= 0",
         "missed_in_row": "missed_in_row >= 0",
         "calls_handled": "calls_handled >= 0",
         "talk_seconds": "talk_seconds >= 0",
@@ -71,14 +72,24 @@ def upgrade() -> None:
             if table in REFERENCES:
                 name = f"fk_{table}_{REFERENCES[table]}_agents"
                 batch.create_foreign_key(batch.f(name), "agents", [REFERENCES[table]], ["id"])
+    op.execute("UPDATE agents SET signed_on = (state <> 'offline')")
     _change_words(new=True)
     with op.batch_alter_table("offers") as batch:
         batch.alter_column("entry_id", existing_type=sa.String(32), nullable=True)
     op.create_index("ix_event_log_agent_number", "event_log", ["agent", "number"])
+    called = sa.text("from_agent_id IS NOT NULL")
+    op.create_index(
+        "ix_calls_from_agent_id",
+        "calls",
+        ["from_agent_id"],
+        sqlite_where=called,
+        postgresql_where=called,
+    )
 
 
 def downgrade() -> None:
     """Take all of it away; calls that agents made to each other lose their offers, which have no room."""
+    op.drop_index("ix_calls_from_agent_id", "calls")
     op.drop_index("ix_event_log_agent_number", "event_log")
     _forget_what_has_no_room()
     with op.batch_alter_table("offers") as batch:
@@ -112,7 +123,10 @@ def _forget_what_has_no_room() -> None:
 def columns_of_agents() -> list[sa.Column[Any]]:
     """What is noted of an agent."""
     return [
+        sa.Column("signed_on", SWITCH, server_default=sa.false(), nullable=False),
         sa.Column("pause_next_reason", TEXT, nullable=True),
+        sa.Column("wrap_up_next_seconds", SECONDS, server_default=sa.text("0"), nullable=False),
+        sa.Column("last_call_id", sa.String(32), nullable=True),
         sa.Column("missed_in_row", WHOLE, server_default=sa.text("0"), nullable=False),
         sa.Column("delayed_until", SECONDS, nullable=True),
         sa.Column("delayed_after", TEXT, nullable=True),

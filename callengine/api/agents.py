@@ -6,10 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from callengine.api.bodies import list_body, object_body, text
+from callengine.api.bodies import list_body, number, object_body, switch, text, whole
 from callengine.api.peers import require_local, require_operator
 from callengine.callcenter.administration import AgentDesk
-from callengine.callcenter.staff import NewAgent
+from callengine.callcenter.after_call import LONGEST_SECONDS
+from callengine.callcenter.staff import MOST_CALLS, NewAgent
 from callengine.errors import BadRequest
 
 _DIGITS = {"MD5": 32, "SHA-256": 64}
@@ -43,15 +44,60 @@ def make_agents(desk: AgentDesk) -> Blueprint:
     @routes.post("/<name>/pause")
     def pause(name: str) -> Response:
         by = require_operator(request.environ)
-        desk.pause(name, reason=text(object_body(), "reason"), by=by)
+        given = object_body()
+        desk.pause(name, reason=text(given, "reason"), after_call=switch(given, "after_call"), by=by)
         return jsonify(paused=name)
+
+    @routes.patch("/<name>")
+    def change(name: str) -> Response:
+        by = require_operator(request.environ)
+        desk.set_max_calls(name, whole(object_body(), "max_calls", least=1, most=MOST_CALLS), by=by)
+        return jsonify(changed=name)
+
+    @routes.post("/<name>/sign_on")
+    def sign_on(name: str) -> Response:
+        desk.sign_on(name, by=require_operator(request.environ))
+        return jsonify(signed_on=name)
+
+    @routes.post("/<name>/sign_off")
+    def sign_off(name: str) -> Response:
+        desk.sign_off(name, by=require_operator(request.environ))
+        return jsonify(signed_off=name)
 
     @routes.post("/<name>/resume")
     def resume(name: str) -> Response:
         desk.resume(name, by=require_operator(request.environ))
         return jsonify(resumed=name)
 
+    _add_wrap_up(routes, desk)
     return routes
+
+
+def _add_wrap_up(routes: Blueprint, desk: AgentDesk) -> None:
+    """What can be done to an agent's wrap-up."""
+
+    @routes.post("/<name>/wrap_up/end")
+    def end_wrap_up(name: str) -> Response:
+        by = require_operator(request.environ)
+        given = object_body()
+        code = None if given.get("code") is None else text(given, "code")
+        desk.end_wrap_up(name, code=code, by=by)
+        return jsonify(ended=name)
+
+    @routes.post("/<name>/wrap_up/extend")
+    def extend_wrap_up(name: str) -> Response:
+        by = require_operator(request.environ)
+        seconds = number(object_body(), "seconds", least=0, most=LONGEST_SECONDS)
+        if seconds is None:
+            raise BadRequest("seconds must be given")
+        desk.extend_wrap_up(name, seconds=seconds, by=by)
+        return jsonify(extended=name)
+
+    @routes.post("/<name>/wrap_up/code")
+    def set_code(name: str) -> Response:
+        by = require_operator(request.environ)
+        desk.set_wrap_up_code(name, code=text(object_body(), "code"), by=by)
+        return jsonify(coded=name)
 
 
 def _newcomer(given: Any) -> NewAgent:
@@ -62,6 +108,7 @@ def _newcomer(given: Any) -> NewAgent:
             realm=str(given["realm"]),
             queues=tuple(_plain(queue) for queue in given["queues"]),
             skills={_plain(name): _level(level) for name, level in given["skills"].items()},
+            max_calls=whole(given, "max_calls", least=1, most=MOST_CALLS) if "max_calls" in given else 1,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BadRequest(

@@ -49,3 +49,19 @@ def number(given: dict[str, Any], name: str, *, least: float, most: float) -> fl
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise BadRequest(f"{name} must be a number from {least:g} to {most:g}")
     return float(value)
+
+
+def whole(given: dict[str, Any], name: str, *, least: int, most: int) -> int:
+    """A whole number of the document; raises `BadRequest`."""
+    value = given.get(name)
+    if type(value) is not int or not least <= value <= most:
+        raise BadRequest(f"{name} must be a whole number from {least} to {most}")
+    return value
+
+
+def switch(given: dict[str, Any], name: str) -> bool:
+    """A true or false of the document, false if it is not there; raises `BadRequest`."""
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise BadRequest(f"{name} must be true or false")
+    return value

@@ -44,13 +44,37 @@ class RemoteAgentDesk(_Remote):
         """See `AgentDesk.remove`."""
         self._ask(f"agents/{_part(name)}", "DELETE")
 
-    def pause(self, name: str, *, reason: str, by: str) -> None:  # noqa: ARG002
+    def set_max_calls(self, name: str, calls: int, *, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.set_max_calls`."""
+        self._ask(f"agents/{_part(name)}", "PATCH", {"max_calls": calls})
+
+    def sign_on(self, name: str, *, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.sign_on`."""
+        self._ask(f"agents/{_part(name)}/sign_on", "POST")
+
+    def sign_off(self, name: str, *, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.sign_off`."""
+        self._ask(f"agents/{_part(name)}/sign_off", "POST")
+
+    def pause(self, name: str, *, reason: str, by: str, after_call: bool = False) -> None:  # noqa: ARG002
         """See `AgentDesk.pause`."""
-        self._ask(f"agents/{_part(name)}/pause", "POST", {"reason": reason})
+        self._ask(f"agents/{_part(name)}/pause", "POST", {"reason": reason, "after_call": after_call})
 
     def resume(self, name: str, *, by: str) -> None:  # noqa: ARG002
         """See `AgentDesk.resume`."""
         self._ask(f"agents/{_part(name)}/resume", "POST")
+
+    def end_wrap_up(self, name: str, *, code: str | None = None, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.end_wrap_up`."""
+        self._ask(f"agents/{_part(name)}/wrap_up/end", "POST", {"code": code})
+
+    def extend_wrap_up(self, name: str, *, seconds: float, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.extend_wrap_up`."""
+        self._ask(f"agents/{_part(name)}/wrap_up/extend", "POST", {"seconds": seconds})
+
+    def set_wrap_up_code(self, name: str, *, code: str, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.set_wrap_up_code`."""
+        self._ask(f"agents/{_part(name)}/wrap_up/code", "POST", {"code": code})
 
 
 class RemoteQueueDesk(_Remote):
@@ -116,4 +140,5 @@ def _document(newcomer: NewAgent) -> Document:
         "realm": newcomer.realm,
         "queues": list(newcomer.queues),
         "skills": dict(newcomer.skills),
+        "max_calls": newcomer.max_calls,
     }

@@ -30,6 +30,10 @@ class Addresses:
         """The URI in our Contact headers of a dialog over this transport."""
         return over(str(Uri("sip", self.service, None, self.sip_host, self.sip_port)), transport)
 
+    def ourselves(self) -> Address:
+        """As whom the call center itself speaks, in From."""
+        return Address(None, Uri("sip", self.service, None, self.domain))
+
     def agent(self, name: str) -> Address:
         """An agent's address of record, for To."""
         return Address(None, Uri("sip", name, None, self.domain))
@@ -37,7 +41,7 @@ class Addresses:
     def towards_agent(self, number: str | None, display_name: str | None) -> Address:
         """Whom an agent's phone shows: the caller, or the call center if the number is withheld."""
         if number is None:
-            return Address(None, Uri("sip", self.service, None, self.domain))
+            return self.ourselves()
         return Address(display_name, Uri("sip", number, None, self.domain))
 
 

@@ -1,4 +1,4 @@
-"""What is alive of a customer's call: the call, its place in a queue, and its legs."""
+"""What is alive of a call: the call, its place in a queue if it has one, and its legs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ class Leg:
     """What the phone agreed to; None until it has answered."""
     binding_id: int | None = None
     """The registration that an agent's leg leads to."""
+    made_by: int | None = None
+    """The agent who calls from it, and is busy until this phone is quiet; None for a customer's."""
     status: int = 200
     """What a caller's phone is told: 180 (it rings), 183 (early media) or 200, as the leg's row has it."""
 
@@ -73,6 +75,8 @@ class Entry:
     taken_out: str | None = None
     """Why somebody took the caller out of the line."""
     assigned: Event = field(default_factory=Event)
+    made_by: int | None = None
+    """The agent who calls, and is not offered its own call; None for a customer's."""
     missed: set[int] = field(default_factory=set)
     """The agents that this call was offered to in vain since all others had their turn."""
     retry_at: float = 0.0
@@ -90,10 +94,11 @@ class Entry:
 
 @dataclass(eq=False)
 class Call:
-    """One customer's call. Times are seconds since the epoch."""
+    """One call, a customer's or an agent's. Times are seconds since the epoch."""
 
     id: str
-    entry: Entry
+    place: Entry | None
+    """Where it stands in a queue; None if it leads to one agent alone, or to a feature."""
     caller: Leg
     caller_number: str | None
     caller_name: str | None
@@ -108,9 +113,19 @@ class Call:
     """Its record is complete; what is left of it is being cleared."""
 
     @property
+    def entry(self) -> Entry:
+        """The place of a call that waits in a queue, or waited."""
+        assert self.place is not None
+        return self.place
+
+    @entry.setter
+    def entry(self, entry: Entry) -> None:
+        self.place = entry
+
+    @property
     def hears_music(self) -> bool:
         """Whether its caller waits, and hears us while it does: not if its phone rings."""
-        return self.connected_at is None and self.caller.status > 180
+        return self.place is not None and self.connected_at is None and self.caller.status > 180
 
     @property
     def phones(self) -> list[Leg]:
@@ -137,6 +152,8 @@ class Offer:
     agent_name: str
     wrap_up_seconds: float
     """What the queue grants the agent if this becomes a conversation."""
+    is_direct: bool = False
+    """It came through no queue: if the agent does not take it, it has missed nothing."""
     legs: list[Leg] = field(default_factory=list)
     answered: Leg | None = None
     unusable: list[Leg] = field(default_factory=list)

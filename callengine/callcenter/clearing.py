@@ -17,8 +17,9 @@ from gevent.pool import Group
 from loguru import logger
 
 from callengine import greenlets
-from callengine.callcenter import agents
+from callengine.callcenter import agents, own_calls
 from callengine.callcenter.calls import Call, Calls, Leg, Offer
+from callengine.callcenter.missed import MissedRules
 from callengine.callcenter.queues import Queues
 from callengine.db.committer import Committer
 from callengine.db.repositories import calls, entries, legs, offers
@@ -38,7 +39,7 @@ STOPPED_UNTOLD = "stopped"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a customer's call ended."""
+    """How a call ended."""
 
     disposition: Disposition
     cause: str
@@ -47,6 +48,10 @@ class Outcome:
     """The Reason header (RFC 3326) of the BYE or refusal that tells the caller."""
     status: int = 480
     """What a caller who was not answered is refused with."""
+    offer_result: OfferState = OfferState.WITHDRAWN
+    """What an offer comes to that rings still."""
+    offer_status: int | None = None
+    """The answer of its phones, if they gave one."""
 
 
 _ENTRY_STATES = {
@@ -68,7 +73,9 @@ class Clearing:
         bye_timeout_seconds: float = 15.0,
         bye_retry_attempts: int = 3,
         bye_race_delay_seconds: float = 0.1,
+        missed_rules: MissedRules = agents.NOTHING_FOLLOWS,
     ) -> None:
+        """`missed_rules` say what follows an offer that its agent has missed."""
         self._live = live
         self._queues = queues
         self._media = media
@@ -76,6 +83,7 @@ class Clearing:
         self._bye_timeout_seconds = bye_timeout_seconds
         self._bye_retry_attempts = bye_retry_attempts
         self._bye_race_delay_seconds = bye_race_delay_seconds
+        self._missed_rules = missed_rules
         self._group = Group()
         self._in_hand: dict[str, Leg] = {}
 
@@ -167,11 +175,41 @@ class Clearing:
         if any(leg.session.end_cause == STOPPED_UNTOLD for leg in ending):
             logger.info("{} phones are to be hung up at the next start", len(ending))
         else:
-            self._store(partial(store_cleared, call_id, ending, unconfirmed, offer, cause))
+            self._store(partial(self.store_cleared, call_id, ending, unconfirmed, offer, cause))
         try:
             self._media.close(*(leg.id for leg in ending))
         except MediaError as error:
             logger.info("the media of {} legs could not be closed: {}", len(ending), error)
+
+    def store_cleared(
+        self,
+        call_id: str,
+        ending: Sequence[Leg],
+        unconfirmed: Sequence[Leg],
+        offer: Offer | None,
+        cause: str,
+        tx: Transaction,
+    ) -> None:
+        """Close legs whose phones are quiet; release the agent of `offer`, and the one who made the call."""
+        for leg in ending:
+            legs.end(tx, leg.id, leg.session.end_cause or cause)
+            kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
+            tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
+            if leg.made_by is not None:
+                own_calls.end(tx, leg.made_by, call_id=call_id, cause=cause)
+        if offer is not None:
+            was_connected = offer.answered is not None
+            result = OfferState.WITHDRAWN if offer.is_direct and not was_connected else cause
+            agents.release(
+                tx,
+                offer.agent_id,
+                call_id=call_id,
+                cause=result,
+                was_connected=was_connected,
+                wrap_up_seconds=offer.wrap_up_seconds,
+                keeps_idle_time=result == OfferState.WITHDRAWN,
+                missed_rules=self._missed_rules,
+            )
 
     def _store(self, unit: Callable[[Transaction], None]) -> None:
         try:
@@ -198,10 +236,11 @@ class Clearing:
             return False
 
     def _store_end(self, call: Call, outcome: Outcome, tx: Transaction) -> None:
-        queue = self._queues.by_id(call.entry.queue_id)
+        queue = None if call.place is None else self._queues.by_id(call.place.queue_id).name
         talk_seconds = None if call.connected_at is None else max(0.0, tx.now - call.connected_at)
         depth = _end_entry_and_offers(tx, call, outcome, talk_seconds)
-        waited = max(0.0, (call.connected_at or tx.now) - call.entry.joined_at)
+        began = call.arrived_at if call.place is None else call.place.joined_at
+        waited = max(0.0, (call.connected_at or tx.now) - began)
         calls.end(
             tx,
             call.id,
@@ -216,7 +255,7 @@ class Clearing:
         tx.add_event(
             EventType.CALL_ENDED,
             call_id=call.id,
-            queue=queue.name,
+            queue=queue,
             agent=call.offers[0].agent_name if len(call.offers) == 1 else None,
             disposition=outcome.disposition,
             cause=outcome.cause,
@@ -224,7 +263,7 @@ class Clearing:
             wait_seconds=waited,
             talk_seconds=talk_seconds,
             depth=depth,
-            withdrawn=[] if talk_seconds is not None else [offer.agent_name for offer in call.offers],
+            withdrawn=_withdrawn(call, outcome),
         )
 
 
@@ -236,44 +275,32 @@ def _end_entry_and_offers(
         for offer in call.offers:
             offers.end(tx, offer.id, talk_seconds=talk_seconds)
         return None
-    depth = entries.leave(
-        tx,
-        call.entry.id,
-        queue_id=call.entry.queue_id,
-        present=EntryState.OFFERED if call.offers else EntryState.WAITING,
-        state=_ENTRY_STATES.get(outcome.disposition, EntryState.REJECTED),
-    )
-    withdraw(tx, call.offers)
+    depth = None
+    if call.place is not None:
+        depth = entries.leave(
+            tx,
+            call.place.id,
+            queue_id=call.place.queue_id,
+            present=EntryState.OFFERED if call.offers else EntryState.WAITING,
+            state=_ENTRY_STATES.get(outcome.disposition, EntryState.REJECTED),
+        )
+    end_ringing(tx, call.offers, outcome.offer_result, outcome.offer_status)
     return depth
 
 
 def withdraw(tx: Transaction, withdrawn: Iterable[Offer]) -> None:
     """End offers that ring, through no doing of their agents."""
-    for offer in withdrawn:
+    end_ringing(tx, withdrawn, OfferState.WITHDRAWN, None)
+
+
+def end_ringing(tx: Transaction, ringing: Iterable[Offer], result: OfferState, status: int | None) -> None:
+    """End offers that ring, with `status` as the answer of their phones."""
+    for offer in ringing:
         ring_seconds = tx.now - offer.offered_at
-        offers.fail(tx, offer.id, OfferState.WITHDRAWN, sip_status=None, ring_seconds=ring_seconds)
+        offers.fail(tx, offer.id, result, sip_status=status, ring_seconds=ring_seconds)
 
 
-def store_cleared(
-    call_id: str,
-    ending: Sequence[Leg],
-    unconfirmed: Sequence[Leg],
-    offer: Offer | None,
-    cause: str,
-    tx: Transaction,
-) -> None:
-    """Close legs whose phones are quiet, and release the agent of `offer`."""
-    for leg in ending:
-        legs.end(tx, leg.id, leg.session.end_cause or cause)
-        kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
-        tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
-    if offer is not None:
-        agents.release(
-            tx,
-            offer.agent_id,
-            call_id=call_id,
-            cause=cause,
-            was_connected=offer.answered is not None,
-            wrap_up_seconds=offer.wrap_up_seconds,
-            keeps_idle_time=cause == OfferState.WITHDRAWN,
-        )
+def _withdrawn(call: Call, outcome: Outcome) -> list[str]:
+    """The agents whose phones ring no more through no doing of theirs."""
+    is_withdrawn = call.connected_at is None and outcome.offer_result is OfferState.WITHDRAWN
+    return [offer.agent_name for offer in call.offers] if is_withdrawn else []

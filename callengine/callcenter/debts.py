@@ -72,11 +72,11 @@ class Debts:
             self._committer.commit(partial(_close_unreadable, row))
             return None
 
-    def offer_of(self, row: Row, phones: list[Leg], queue_id: int) -> Offer:
-        """The offer of this row; raises `NotFound` if its agent or queue is gone."""
+    def offer_of(self, row: Row, phones: list[Leg], queue_id: int | None) -> Offer:
+        """The offer of this row; raises `NotFound` if its agent is gone, or its queue, if there is one."""
         agent = self._roster.by_id(row["agent_id"])
-        queue = self._queues.by_id(queue_id)
-        offer = Offer(row["id"], agent.id, agent.name, queue.rules.wrap_up_seconds, phones)
+        wrap_up = 0.0 if queue_id is None else self._queues.by_id(queue_id).rules.wrap_up_seconds
+        offer = Offer(row["id"], agent.id, agent.name, wrap_up, queue_id is None, phones)
         offer.offered_at, offer.deadline_at = row["offered_at"], row["deadline_at"]
         if row["answered_at"] is not None and phones:
             offer.answered = phones[0]
@@ -120,7 +120,7 @@ class Debts:
     ) -> Offer | None:
         row = next((each for each in found if each["id"] == leg["offer_id"]), None)
         try:
-            return None if row is None or entry is None else self.offer_of(row, phones, entry["queue_id"])
+            return None if row is None else self.offer_of(row, phones, entry["queue_id"] if entry else None)
         except NotFound as error:
             logger.info("an offer that is over holds nobody: {}", error)
             return None

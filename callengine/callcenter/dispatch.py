@@ -187,6 +187,8 @@ class Dispatch:
     def _choose(self, queue: Queue, entry: Entry, candidates: Sequence[Candidate]) -> int | None:
         missed_before = None
         for candidate in queue.strategy(candidates, queue.last_agent_id):
+            if candidate.agent_id == entry.made_by:
+                continue
             if candidate.agent_id not in entry.missed:
                 return candidate.agent_id
             missed_before = missed_before or candidate

@@ -2,7 +2,8 @@
 
 A call arrives, is checked and stored (`arrive`); from then on it has a greenlet of its own, which tells its
 story: it waits in line with music, is offered to agents until one answers, talks, and ends. Each step of the
-story is a phase in a module of its own, and each can also be entered by a call made of its rows.
+story is a phase in a module of its own, and each can also be entered by a call made of its rows. An agent's
+call to a queue is told here too; a call to one agent has its story in `outbound`, a feature in `features`.
 """
 
 from __future__ import annotations
@@ -15,37 +16,45 @@ from gevent.pool import Group
 from loguru import logger
 
 from callengine import greenlets
-from callengine.callcenter.addresses import caller_of
 from callengine.callcenter.answering import RINGING, Answering, columns_of, status_of, tell
+from callengine.callcenter.arrivals import Arrivals
 from callengine.callcenter.bridge import parting_of
+from callengine.callcenter.callers import Callers
 from callengine.callcenter.calls import Call, Calls, Entry, Leg, new_id
 from callengine.callcenter.clearing import Clearing, Outcome
 from callengine.callcenter.dispatch import WaitedTooLong
-from callengine.callcenter.leg_rows import Owner, row_of
+from callengine.callcenter.features import Features
+from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.legs import Legs
-from callengine.callcenter.numbers import HangUpWith, Numbers
+from callengine.callcenter.numbers import Destination, HangUpWith, Numbers, ToAgent, ToFeature, ToQueue
+from callengine.callcenter.outbound import Outbound
 from callengine.callcenter.queues import Queue, Queues
+from callengine.callcenter.roster import Agent, Roster
 from callengine.callcenter.talking import Talking
 from callengine.callcenter.waiting import Waiting
 from callengine.clock import Clock
 from callengine.db.committer import Committer
-from callengine.db.repositories import calls, entries, legs
+from callengine.db.repositories import entries, legs
 from callengine.db.transaction import Transaction
 from callengine.errors import (
+    BadMessage,
     CallCenterError,
     Closed,
     DatabaseError,
     HungUp,
     MediaError,
-    NotAllowed,
+    NumberNotFound,
     QueueFull,
 )
 from callengine.events.types import EventType
 from callengine.log import call_context
 from callengine.media.engine import MUSIC
+from callengine.sip.authenticator import AuthenticationRefused
+from callengine.sip.message import Request
+from callengine.sip.stateless import Refusal
 from callengine.sip.transactions import ServerTransaction
 from callengine.sip.uri import Uri
-from callengine.vocabulary import CallState, Disposition, EntryState, LegDirection, Party
+from callengine.vocabulary import CallState, Disposition, EntryState, Party
 
 QUEUE_TIMEOUT = 'SIP;cause=480;text="No agent answered in time"'
 """What a caller's phone is told when its time in the queue is over (RFC 3326)."""
@@ -56,39 +65,43 @@ _STARTING_SECONDS = 2
 
 
 class Inbound:
-    """Takes the INVITEs of customers. `max_queue_depth` bounds the callers who wait, over all queues."""
+    """Takes INVITEs. `max_queue_depth` bounds the callers who wait, over all queues."""
 
     def __init__(
         self,
         *,
         numbers: Numbers,
+        roster: Roster,
         queues: Queues,
         live: Calls,
         legs: Legs,
         answering: Answering,
-        owner: Owner,
         waiting: Waiting,
         talking: Talking,
         clearing: Clearing,
         committer: Committer,
         clock: Clock,
-        tenant_id: int,
-        open_to_anyone: bool = False,
+        callers: Callers,
+        arrivals: Arrivals,
+        outbound: Outbound,
+        features: Features,
         max_queue_depth: int = 500,
     ) -> None:
         self._numbers = numbers
+        self._roster = roster
         self._queues = queues
         self._live = live
         self._legs = legs
         self._answering = answering
-        self._owner = owner
         self._waiting = waiting
         self._talking = talking
         self._clearing = clearing
         self._committer = committer
         self._clock = clock
-        self._tenant_id = tenant_id
-        self._open_to_anyone = open_to_anyone
+        self._callers = callers
+        self._arrivals = arrivals
+        self._outbound = outbound
+        self._features = features
         self._max_queue_depth = max_queue_depth
         self._group = Group()
         self._arriving = 0
@@ -109,6 +122,13 @@ class Inbound:
         """Refuse new calls from now on (503), and say when to try again; those that are here go on."""
         self._closed = (reason, retry_after_seconds)
 
+    def challenge(self, invite: Request) -> Refusal | None:
+        """How to answer an INVITE that does not prove who sends it, though it has to; never waits."""
+        try:
+            return None if self._closed else self._callers.challenge(invite)
+        except BadMessage:
+            return None  # the answer to that needs no proof
+
     def arrive(self, transaction: ServerTransaction) -> None:
         """Admit a new call or refuse it; once it is stored its story goes on by itself."""
         self._arriving += 1
@@ -127,6 +147,10 @@ class Inbound:
     def _take_or_refuse(self, transaction: ServerTransaction) -> None:
         try:
             call = self._admit(transaction)
+        except AuthenticationRefused as refusal:
+            logger.info("a call to {} was refused: {}", transaction.request.uri, refusal)
+            transaction.answer(refusal.sip_status, headers=refusal.headers)
+            return
         except CallCenterError as error:
             level = "ERROR" if isinstance(error, DatabaseError | MediaError) else "INFO"
             logger.log(level, "a call to {} was refused: {}", transaction.request.uri, error)
@@ -154,12 +178,11 @@ class Inbound:
                 self._clearing.end(call, outcome)
 
     def _live_through(self, call: Call) -> Outcome:
-        """The story itself: answer, wait in line, talk, part."""
+        """The story of a call to a queue, of one to an agent, or of one to a feature; and how it ends."""
         try:
-            tell(call.caller)
-            self._waiting.wait_for_answer(call)
-            parting = self._talking.talk(call)
-            return Outcome(Disposition.ANSWERED, parting.cause, parting.by)
+            if call.place is not None:
+                return self._wait_and_talk(call)
+            return (self._outbound if call.offers else self._features).live_through(call)
         except HungUp:
             return _given_up(call)
         except WaitedTooLong:
@@ -168,19 +191,43 @@ class Inbound:
             logger.error("the call fails: {}", error)
             return Outcome(Disposition.FAILED, type(error).__name__, Party.SYSTEM)
 
+    def _wait_and_talk(self, call: Call) -> Outcome:
+        """The story itself: answer, wait in line, talk, part."""
+        tell(call.caller)
+        self._waiting.wait_for_answer(call)
+        parting = self._talking.talk(call)
+        return Outcome(Disposition.ANSWERED, parting.cause, parting.by)
+
     def _admit(self, transaction: ServerTransaction) -> Call | None:
         """Check and store a call; None if its number leads to a refusal."""
         if self._closed is not None:
             reason, seconds = self._closed
             raise Closed(reason, retry_after_seconds=seconds)
-        if not self._open_to_anyone:
-            raise NotAllowed("calls are taken from nobody: security.open_inbound is off")
+        made_by = self._callers.agent_of(transaction.request)
         dialled = Uri.parse(transaction.request.uri).username or ""
-        destination = self._numbers.find(dialled)
-        if isinstance(destination, HangUpWith):
-            transaction.answer(destination.status)
-            return None
-        queue = self._queues.find(destination.queue)
+        match self._destination(dialled, made_by):
+            case HangUpWith(status):
+                transaction.answer(status)
+                return None
+            case ToAgent(name):
+                return self._outbound.admit(transaction, dialled, name, made_by)
+            case ToFeature():
+                return self._features.admit(transaction, dialled, made_by)
+            case ToQueue(name):
+                return self._admit_to_queue(transaction, dialled, self._queues.find(name), made_by)
+
+    def _destination(self, dialled: str, made_by: Agent | None) -> Destination:
+        """Where it leads; agents reach each other by their names too. Raises `NumberNotFound`."""
+        try:
+            return self._numbers.find(dialled)
+        except NumberNotFound:
+            if made_by is None or not self._roster.knows(dialled):
+                raise
+            return ToAgent(dialled)
+
+    def _admit_to_queue(
+        self, transaction: ServerTransaction, dialled: str, queue: Queue, made_by: Agent | None
+    ) -> Call:
         if sum(len(each.line) for each in self._queues) >= self._max_queue_depth:
             raise QueueFull(f"{self._max_queue_depth} callers are waiting (routing.max_queue_depth)")
         status = status_of(queue.rules.answer)
@@ -188,65 +235,40 @@ class Inbound:
         caller = self._legs.incoming(transaction, play=MUSIC if waits_with_music else None)
         caller.status = status
         try:
-            call = self._store(caller, dialled, queue)
+            call = self._store(caller, dialled, queue, made_by)
         except CallCenterError:
             self._legs.discard([caller])
             raise
         return call
 
-    def _store(self, caller: Leg, dialled: str, queue: Queue) -> Call:
+    def _store(self, caller: Leg, dialled: str, queue: Queue, made_by: Agent | None) -> Call:
         now = self._clock.now()
-        number, name = caller_of(caller.incoming.invite)
         entry = Entry(new_id(), queue.id, 0, now, now, now + queue.rules.max_wait_time_seconds)
-        call = Call(new_id(), entry, caller, number, name, dialled, now)
-        arrival = partial(self._store_arrival, call, queue)
+        entry.made_by = made_by.id if made_by else None
+        call = self._arrivals.call_of(caller, dialled=dialled, at=now, place=entry)
+        arrival = partial(self._store_arrival, call, queue, made_by)
         if not self._waiting.ring_at_once(call, arrival):
             self._committer.commit(arrival)
             if self._waiting.may_ring_at_once and call.hears_music:
                 self._answering.play(call)
         return call
 
-    def _store_arrival(self, call: Call, queue: Queue, tx: Transaction) -> None:
-        calls.insert_call(
+    def _store_arrival(self, call: Call, queue: Queue, made_by: Agent | None, tx: Transaction) -> None:
+        self._arrivals.store(
             tx,
-            {
-                "id": call.id,
-                "tenant_id": self._tenant_id,
-                **self._owner,
-                "state": CallState.QUEUED,
-                "caller_number": call.caller_number,
-                "caller_name": call.caller_name,
-                "dialled": call.dialled,
-                "queue_id": queue.id,
-                "arrived_at": call.arrived_at,
-                "queued_at": call.arrived_at,
-                "answered_at": columns_of(call.caller.status, tx.now)["answered_at"],
-            },
+            call,
+            state=CallState.QUEUED,
+            made_by=made_by,
+            queue_id=queue.id,
+            queued_at=call.arrived_at,
+            answered_at=columns_of(call.caller.status, tx.now)["answered_at"],
         )
-        legs.insert_legs(tx, [self._leg_row(call, tx.now)])
-        depth = entries.join(tx, _entry_row(call, self._owner), queue_name=queue.name)
-        name = queue.name
-        tx.add_event(
-            EventType.CALL_ARRIVED,
-            call_id=call.id,
-            dialled=call.dialled,
-            caller_number=call.caller_number,
-            caller_name=call.caller_name,
-        )
-        tx.add_event(EventType.CALL_QUEUED, call_id=call.id, queue=name, depth=depth, priority=0)
-
-    def _leg_row(self, call: Call, now: float) -> dict[str, object]:
-        """The caller's leg as it is once the answer that is stored with it has gone out."""
-        return row_of(
-            call.caller,
-            call.caller.incoming.facts,
-            **self._owner,
-            call_id=call.id,
-            offer_id=None,
-            direction=LegDirection.INCOMING,
-            created_at=now,
-            **columns_of(call.caller.status, now),
-        )
+        if made_by is not None:
+            self._arrivals.hold(tx, call, made_by)
+        caller = self._arrivals.caller_row(call, now=tx.now)
+        legs.insert_legs(tx, [caller])
+        depth = entries.join(tx, _entry_row(call, self._arrivals.owner), queue_name=queue.name)
+        tx.add_event(EventType.CALL_QUEUED, call_id=call.id, queue=queue.name, depth=depth, priority=0)
 
 
 def _entry_row(call: Call, owner: Owner) -> dict[str, object]:

@@ -130,6 +130,7 @@ def _leg_of(row: Mapping[str, Any], endpoint: Endpoint, contact: str) -> Leg:
         local_sdp,
         _agreement_of(row),
         row["binding_id"],
+        row["made_by"],
         status=row["last_status"] if _is_unanswered(row) else 200,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from callengine.callcenter import agents, leg_rows
 from callengine.callcenter.answering import ANSWERED, due, store_told
 from callengine.callcenter.calls import Call, Leg, Offer
-from callengine.callcenter.clearing import store_cleared, withdraw
+from callengine.callcenter.clearing import Clearing, withdraw
 from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.queues import Queue
 from callengine.db.repositories import calls, entries, legs, offers
@@ -151,7 +151,13 @@ def _store_caller_connected(tx: Transaction, caller: Leg, answered: Leg) -> None
 
 
 def store_failures(
-    tx: Transaction, call: Call, failures: Sequence[Failure], queue: Queue, *, is_over: bool
+    tx: Transaction,
+    call: Call,
+    failures: Sequence[Failure],
+    queue: Queue,
+    clearing: Clearing,
+    *,
+    is_over: bool,
 ) -> None:
     """Offers came to nothing; if they were the last of their round (`is_over`) the caller is back in line.
 
@@ -165,6 +171,8 @@ def store_failures(
             store_told(tx, call, status)
     for failure in failures:
         _store_failure(tx, call, failure, queue, still_ringing=len(call.offers) - len(failures))
+        if failure.is_quiet:
+            clearing.store_cleared(call.id, failure.offer.legs, (), failure.offer, failure.result, tx)
 
 
 def _store_failure(
@@ -186,5 +194,3 @@ def _store_failure(
         ring_seconds=ring_seconds,
         still_ringing=still_ringing,
     )
-    if failure.is_quiet:
-        store_cleared(call.id, offer.legs, (), offer, result, tx)

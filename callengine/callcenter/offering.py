@@ -201,7 +201,9 @@ class Offering:
         failures = [_failure(offer) for offer in failed]
         for offer in failed:
             self._dispatch.missed(call.entry, offer.agent_id)
-        self._committer.commit(partial(_store_failures, call, failures, queue, is_over=not left))
+        self._committer.commit(
+            partial(_store_failures, call, failures, queue, self._clearing, is_over=not left)
+        )
         call.offers = left
         for failure in failures:
             offer = failure.offer
@@ -219,9 +221,15 @@ def _store_connect(call: Call, offer: Offer, answered: Leg, queue: Queue, tx: Tr
 
 
 def _store_failures(
-    call: Call, failures: Sequence[Failure], queue: Queue, tx: Transaction, *, is_over: bool
+    call: Call,
+    failures: Sequence[Failure],
+    queue: Queue,
+    clearing: Clearing,
+    tx: Transaction,
+    *,
+    is_over: bool,
 ) -> None:
-    store_failures(tx, call, failures, queue, is_over=is_over)
+    store_failures(tx, call, failures, queue, clearing, is_over=is_over)
 
 
 def _failure(offer: Offer) -> Failure:
@@ -230,12 +238,19 @@ def _failure(offer: Offer) -> Failure:
 
 
 def _result(offer: Offer) -> tuple[OfferState, int | None]:
-    """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest)."""
+    """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest class).
+
+    Within a class what a phone says that is there comes before what stands for one that is not.
+    """
     statuses = [leg.outgoing.refused[0] for leg in offer.legs if leg.outgoing.refused is not None]
     statuses += [_NOT_ACCEPTABLE] * len(offer.unusable)
     if len(statuses) < len(offer.legs):
         return OfferState.NO_ANSWER, None
-    status = min(statuses, key=lambda code: (code < 600, code))
+    status = min(statuses, key=_rank)
     if status in _BUSY:
         return OfferState.BUSY, status
     return (OfferState.UNREACHABLE if status in _UNREACHABLE else OfferState.REJECTED), status
+
+
+def _rank(code: int) -> tuple[bool, int, bool, int]:
+    return (code < 600, code // 100, code in _UNREACHABLE, code)

@@ -1,8 +1,9 @@
 """Presence: which phones of which agent are registered, and who is signed on by it.
 
 It is the registrar's store of bindings: a REGISTER that changes something is one transaction, which changes
-the rows and signs the agent on or off. A refresh changes no state. A phone that is not heard of in time is
-taken out when its time is over.
+the rows and signs the agent on or off; whether a new phone signs on by itself, or only makes reachable, is a
+setting. A refresh changes no state. A phone that is not heard of in time is taken out when its time is over,
+and one that is found dead before that at once.
 """
 
 from __future__ import annotations
@@ -34,7 +35,19 @@ _LATE = 0.05
 class Presence:
     """The bindings of all agents, in memory as the last commit left them."""
 
-    def __init__(self, *, engine: Engine, committer: Committer, timers: TimerDriver, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        committer: Committer,
+        timers: TimerDriver,
+        clock: Clock,
+        registering_signs_on: bool = True,
+        rings_newest_only: bool = False,
+    ) -> None:
+        """`rings_newest_only`: of several phones only the one is rung that has registered last."""
+        self._registering_signs_on = registering_signs_on
+        self._rings_newest_only = rings_newest_only
         self._engine = engine
         self._committer = committer
         self._timers = timers
@@ -67,7 +80,30 @@ class Presence:
     def bindings_of(self, name: str) -> Sequence[Binding]:
         """The phones at which the agent can be rung now."""
         now = self._clock.now()
-        return [binding for binding in self._bindings.get(name, ()) if binding.expires_at > now]
+        live = [binding for binding in self.of(name) if binding.expires_at > now]
+        return live[-1:] if self._rings_newest_only else live
+
+    def of(self, name: str) -> Sequence[Binding]:
+        """The agent's bindings, those included that have just lapsed; none if there is no such agent."""
+        return self._bindings.get(name, ())
+
+    def everybody(self) -> list[tuple[str, Binding]]:
+        """Every phone that is registered now, with its agent's name."""
+        now = self._clock.now()
+        return [
+            (name, binding)
+            for name, bindings in self._bindings.items()
+            for binding in bindings
+            if binding.expires_at > now
+        ]
+
+    def lose(self, name: str, binding: Binding) -> None:
+        """This phone is dead, unless it has registered again meanwhile. Never waits."""
+        known = self._bindings.get(name, ())
+        if binding in known:
+            self._bindings[name] = tuple(each for each in known if each != binding)
+            self._committer.submit(partial(_remove_lost, name, _record(binding)))
+            self._set_alarm(name)
 
     def flow_of(self, binding_id: int | None) -> Flow | None:
         """The way to the phone of that binding as it has registered last; None if it is gone."""
@@ -82,7 +118,8 @@ class Presence:
 
     def apply(self, user: str, change: BindingChange) -> None:
         """For the registrar: store a change; raises `AgentNotFound`."""
-        stored = self._committer.commit(partial(_store, user, change))
+        unit = partial(_store, user, change, signs_on=self._registering_signs_on)
+        stored = self._committer.commit(unit)
         if user in self._bindings:  # else the agent was removed meanwhile
             self._keep(user, stored)
 
@@ -112,7 +149,7 @@ class Presence:
         self._set_alarm(name)
 
 
-def _store(user: str, change: BindingChange, tx: Transaction) -> list[BindingRecord]:
+def _store(user: str, change: BindingChange, tx: Transaction, *, signs_on: bool) -> list[BindingRecord]:
     live = rows.apply(
         tx,
         user,
@@ -125,18 +162,26 @@ def _store(user: str, change: BindingChange, tx: Transaction) -> list[BindingRec
     for binding in change.removed:
         tx.add_event(EventType.AGENT_UNREGISTERED, agent=user, contact=binding.contact, cause="unregistered")
     agent_id = tx.fetch(rows.FIND_AGENT, {"agent_name": user})[0][0]
-    if change.added and live:
+    if change.added and live and signs_on:
         agents.sign_on(tx, agent_id, cause="registered")
     elif change.removed and not live:
-        agents.sign_off(tx, agent_id, cause="unregistered")
+        agents.lose_phones(tx, agent_id, cause="unregistered")
     return live
+
+
+def _remove_lost(name: str, lost: BindingRecord, tx: Transaction) -> None:
+    """Take out a phone that is dead; whoever has registered it again meanwhile was faster."""
+    for gone in rows.remove_unchanged(tx, lost):
+        tx.add_event(EventType.BINDING_LOST, agent=name, contact=gone.contact)
+        if not gone.remaining:
+            agents.lose_phones(tx, gone.agent_id, cause="binding_lost")
 
 
 def _remove_lapsed(tx: Transaction) -> None:
     for gone in rows.remove_expired(tx):
         tx.add_event(EventType.AGENT_UNREGISTERED, agent=gone.agent, contact=gone.contact, cause="expired")
         if not gone.remaining:
-            agents.sign_off(tx, gone.agent_id, cause="expired")
+            agents.lose_phones(tx, gone.agent_id, cause="expired")
 
 
 def _binding(record: BindingRecord) -> Binding:
@@ -164,6 +209,7 @@ def _record(binding: Binding) -> BindingRecord:
         user_agent=binding.user_agent,
         call_id=binding.call_id,
         cseq=binding.cseq,
+        id=binding.id,
         transport=binding.flow.transport,
         host=binding.flow.host,
         port=binding.flow.port,

@@ -186,24 +186,25 @@ class Recovery:
             leg_rows = legs.of_call(connection, row["id"])
         phones = [each for each in leg_rows if each["id"] in taken and is_wanted(each)]
         caller = next((each for each in phones if each["role"] == LegRole.CALLER), None)
-        if entry is None or caller is None:
+        if caller is None or (entry is None and row["queue_id"] is not None):
             logger.warning("the call {} cannot be taken up: its caller's leg is gone", row["id"])
             return None
         try:
-            found = [self._offer_of(each, phones, taken, entry) for each in offer_rows if _goes_on(each, row)]
+            found = [self._offer_of(each, phones, taken, row) for each in offer_rows if _goes_on(each, row)]
         except NotFound as error:
             logger.warning("the call {} cannot be taken up: {}", row["id"], error)
             return None
         missed = {each["agent_id"] for each in offer_rows if each["state"] in MISSED_OFFERS}
-        call = _call(row, _entry(entry, missed), taken[caller["id"]], found)
+        place = _entry(entry, missed, row["from_agent_id"]) if entry else None
+        call = _call(row, place, taken[caller["id"]], found)
         if call.connected_at is not None and call.answered_by is None:
             logger.warning("the call {} cannot be taken up: its agent's leg is gone", row["id"])
             return None
         return call
 
-    def _offer_of(self, row: Row, phones: Iterable[Row], taken: Mapping[str, Leg], entry: Row) -> Offer:
+    def _offer_of(self, row: Row, phones: Iterable[Row], taken: Mapping[str, Leg], call: Row) -> Offer:
         own = [taken[each["id"]] for each in phones if each["offer_id"] == row["id"]]
-        return self._debts.offer_of(row, own, entry["queue_id"])
+        return self._debts.offer_of(row, own, call["queue_id"])
 
     def _close_strange_media(self, leftovers: Leftovers, open_legs: Iterable[str]) -> None:
         """Close the media legs that no leg of ours is the owner of: of a call that was never stored."""
@@ -232,7 +233,7 @@ def _goes_on(offer: Row, call: Row) -> bool:
     )
 
 
-def _entry(row: Row, missed: set[int]) -> Entry:
+def _entry(row: Row, missed: set[int], made_by: int | None) -> Entry:
     return Entry(
         id=row["id"],
         queue_id=row["queue_id"],
@@ -240,15 +241,16 @@ def _entry(row: Row, missed: set[int]) -> Entry:
         first_arrived_at=row["first_arrived_at"],
         joined_at=row["joined_at"],
         gives_up_at=row["expires_at"],
+        made_by=made_by,
         rounds=row["rounds"],
         missed=missed,
     )
 
 
-def _call(row: Row, entry: Entry, caller: Leg, found: list[Offer]) -> Call:
+def _call(row: Row, entry: Entry | None, caller: Leg, found: list[Offer]) -> Call:
     return Call(
         id=row["id"],
-        entry=entry,
+        place=entry,
         caller=caller,
         caller_number=row["caller_number"],
         caller_name=row["caller_name"],

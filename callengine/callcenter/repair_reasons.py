@@ -93,7 +93,7 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
         "It is signed off.",
     ),
     Reason.AGENT_NOT_SIGNED_ON: (
-        "An agent is offline, and a phone of it is registered.",
+        "An agent is offline that is to work, and a phone of it is registered.",
         "It is signed on.",
     ),
     Reason.WRAP_UP_PAST_ITS_LEASE: (
@@ -101,7 +101,7 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
         "It is ended.",
     ),
     Reason.ROSTER_DIFFERS: (
-        "Dispatch believes an agent to be in another state than the database says.",
+        "Dispatch believes an agent to be in another state than the database says, or left alone for longer.",
         "It takes over what the database says.",
     ),
     Reason.AGENT_HELD_FOR_NOBODY: (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from callengine.callcenter.agent_states import CLAIMABLE
+from callengine.callcenter.agent_states import CLAIMABLE, is_leaving
 from callengine.callcenter.routing import Candidate
 from callengine.db.repositories.agents import AgentRecord
 from callengine.errors import AgentNotFound
@@ -28,6 +28,10 @@ class Agent:
     state: AgentState
     load: int
     available_since: float
+    delayed_until: float | None = None
+    """Left alone after a missed offer, until then; whoever watches the time ends it by `delay_over`."""
+    is_leaving: bool = False
+    """To be signed off or paused when its present calls are over."""
     held: bool = False
     """Chosen by dispatch, the claim not yet decided: no state, but a reason to take another."""
     candidate: Candidate | None = None
@@ -36,13 +40,15 @@ class Agent:
     @property
     def free(self) -> bool:
         """Whether a claim would succeed as far as memory knows; the database decides."""
-        return self.state in CLAIMABLE and self.load < self.max_concurrent_calls and not self.held
+        is_kept = self.held or self.is_leaving or self.delayed_until is not None
+        return self.state in CLAIMABLE and self.load < self.max_concurrent_calls and not is_kept
 
 
 class Roster:
     """All agents of the tenant, and for each queue the free ones in ascending order of their key.
 
-    `on_free(queue_id)` is called when an agent becomes free for that queue.
+    `on_free(queue_id)` is called when an agent becomes free for that queue, `on_delayed(agent_id, until)`
+    when one is to be left alone until then (seconds since the epoch).
     """
 
     def __init__(self, agents: Iterable[Agent]) -> None:
@@ -50,6 +56,7 @@ class Roster:
         self._free: dict[int, list[Candidate]] = {}
         self._by_id = {agent.id: agent for agent in self._by_name.values()}
         self.on_free: Callable[[int], None] = _nobody_cares
+        self.on_delayed: Callable[[int, float], None] = _nobody_watches
         for agent in self._by_name.values():
             self._place(agent)
 
@@ -63,6 +70,10 @@ class Roster:
         except KeyError:
             raise AgentNotFound(f"there is no agent {name!r}") from None
 
+    def knows(self, name: str) -> bool:
+        """Whether there is an agent of this name."""
+        return name in self._by_name
+
     def by_id(self, agent_id: int) -> Agent:
         """The agent with this key; raises `AgentNotFound`."""
         try:
@@ -75,13 +86,15 @@ class Roster:
         return self._free.get(queue_id, ())
 
     def apply(self, event: Event) -> None:
-        """Take over what an event says: an agent is added, removed, or in another state."""
+        """Take over what an event says: an agent is added, changed, removed, or in another state."""
         if event.type is EventType.AGENT_ADDED:
             self._add(event)
         elif event.type is EventType.AGENT_REMOVED:
             self._remove(event)
         elif event.type is EventType.AGENT_STATE_CHANGED:
             self._change(event)
+        elif event.type is EventType.AGENT_CHANGED:
+            self._change_capacity(event)
 
     def _add(self, event: Event) -> None:
         agent = Agent(
@@ -109,20 +122,56 @@ class Roster:
         agent.state = AgentState(event.payload["new"])
         agent.load = event.payload["load"]
         agent.available_since = event.payload["available_since"] or event.at
+        agent.is_leaving = is_leaving(
+            load=agent.load,
+            signed_on=event.payload["signed_on"],
+            pause_next_reason=event.payload["pause_next_reason"],
+            wrap_up_until=event.payload["wrap_up_until"],
+        )
+        self._delay(agent, event.payload["delayed_until"])
         self._place(agent)
+
+    def _change_capacity(self, event: Event) -> None:
+        agent = self._by_name.get(event.agent or "")
+        if agent is not None and "max_concurrent_calls" in event.payload:
+            agent.max_concurrent_calls = event.payload["max_concurrent_calls"]
+            self._place(agent)
+
+    def _delay(self, agent: Agent, until: float | None) -> None:
+        if until != agent.delayed_until:
+            agent.delayed_until = until
+            if until is not None:
+                self.on_delayed(agent.id, until)
+
+    def delay_over(self, agent_id: int, until: float) -> None:
+        """The time `until` which the agent was to be left alone is over; unless another holds by now."""
+        agent = self._by_id.get(agent_id)
+        if agent is not None and agent.delayed_until == until:
+            agent.delayed_until = None
+            self._place(agent)
 
     def correct(self, record: AgentRecord) -> None:
         """Take over what the database says of an agent that is known."""
         agent = self._by_id.get(record.id)
         if agent is not None:
             agent.state, agent.load = record.state, record.load
+            agent.max_concurrent_calls = record.max_concurrent_calls
             agent.available_since = record.available_since or record.state_since
+            agent.is_leaving = is_leaving(
+                load=record.load,
+                signed_on=record.signed_on,
+                pause_next_reason=record.pause_next_reason,
+                wrap_up_until=record.wrap_up_until,
+            )
+            agent.delayed_until = None
+            self._delay(agent, record.delayed_until)
             self._place(agent)
 
     def shift(self, seconds: float) -> None:
         """The clock was set: all have been free for as long as before."""
         for agent in self:
             agent.available_since += seconds
+            self._delay(agent, agent.delayed_until and agent.delayed_until + seconds)
             self._place(agent)
 
     def hold(self, agent: Agent) -> None:
@@ -154,3 +203,7 @@ class Roster:
 
 def _nobody_cares(queue_id: int) -> None:
     """Until dispatch says otherwise."""
+
+
+def _nobody_watches(agent_id: int, until: float) -> None:
+    """Until who watches the time says otherwise."""

@@ -64,7 +64,7 @@ class Statistics:
         """Take a committed event into account."""
         payload = event.payload
         if event.type is EventType.CALL_CONNECTED:
-            self._count_answer(float(str(payload["wait_seconds"])))
+            self._count_answer(event)
         elif event.type is EventType.CALL_OFFER_FAILED:
             self.tally.offers[str(payload["result"])] += 1
         elif event.type is EventType.CALL_ENDED:
@@ -72,7 +72,11 @@ class Statistics:
         elif event.type is EventType.CALL_ARRIVED:
             self._live.total += 1
 
-    def _count_answer(self, waited: float) -> None:
+    def _count_answer(self, event: Event) -> None:
+        """Who is called by name, and not through a queue, has kept nobody waiting."""
+        if event.queue is None:
+            return
+        waited = float(str(event.payload["wait_seconds"]))
         self.tally.answered += 1
         self.tally.waited_seconds += waited
         self.tally.counted_wait_seconds += waited
@@ -88,7 +92,7 @@ class Statistics:
             "total_calls": self._live.total,
             "active_calls": len(going_on),
             "available_agents": self.agents_by_state()[AgentState.AVAILABLE],
-            "total_queued": sum(call.connected_at is None for call in going_on),
+            "total_queued": sum(call.connected_at is None and call.place is not None for call in going_on),
             "average_wait_time": round(mean, 3),
         }
 
@@ -103,7 +107,7 @@ class Statistics:
         now = self._clock.now()
         waiting: dict[str, tuple[int, float]] = {queue.name: (0, 0.0) for queue in self._queues}
         for call in self._live.going_on():
-            if call.connected_at is None:
+            if call.connected_at is None and call.place is not None:
                 name = self._queues.by_id(call.entry.queue_id).name
                 count, longest = waiting[name]
                 waiting[name] = (count + 1, max(longest, now - call.entry.first_arrived_at))

@@ -47,6 +47,7 @@ def _on_database(settings: Settings) -> Iterator[Administration]:
             clock=SystemClock(),
             realm=settings.general.registrar_domain,
             node=NODE,
+            pause_reasons=settings.agents.pause_reasons,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -24,18 +24,19 @@ COLUMNS = ["name", "password", "queues", "skills"]
 
 @click.group
 def command() -> None:
-    """Add, list, pause, resume and remove agents, in the running service or on the database."""
+    """Who works here, in the running service or on the database."""
 
 
 @command.command
 @click.argument("name")
 @click.option("--password", required=True, help="What the agent's phone registers with.")
 @click.option("--queue", "queues", multiple=True, help="A queue that the agent serves; may be repeated.")
+@click.option("--max-calls", default=1, show_default=True, help="How many calls it may have at once.")
 @json_option
-def add(name: str, password: str, queues: tuple[str, ...], as_json: bool) -> None:
+def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_json: bool) -> None:
     """Add one agent."""
     settings = load()
-    _add_all(settings, [_new_agent(settings, name, password, queues, {})])
+    _add_all(settings, [_new_agent(settings, name, password, queues, {}, max_calls)])
     address = f"sip:{name}@{settings.general.domain}"
     _say({"added": [name]}, f"Agent {name} was added; its phone registers as {address}.", as_json)
 
@@ -67,9 +68,9 @@ def list_(as_json: bool) -> None:
     rows = [
         (
             agent["name"],
-            agent["state"] + (f" ({agent['pause_reason']})" if agent["pause_reason"] else ""),
+            _state(agent),
             clock_time(agent["state_since"]),
-            agent["load"],
+            f"{agent['load']}/{agent['max_concurrent_calls']}",
             " ".join(agent["queues"]),
             " ".join(f"{name}:{level}" for name, level in agent["skills"].items()),
             " ".join(phone["contact"] for phone in agent["phones"]),
@@ -82,22 +83,81 @@ def list_(as_json: bool) -> None:
 @command.command
 @click.argument("name")
 @click.option("--reason", default="paused", show_default=True, help="Why, for lists and reports.")
+@click.option("--after-call", is_flag=True, help="When its present call, or what else it does, is over.")
 @json_option
-def pause(name: str, reason: str, as_json: bool) -> None:
+def pause(name: str, reason: str, after_call: bool, as_json: bool) -> None:
     """Offer an agent no calls until it is resumed."""
     with office() as administration:
-        administration.agents.pause(name, reason=reason, by=who())
-    _say({"paused": name, "reason": reason}, f"Agent {name} is paused ({reason}).", as_json)
+        administration.agents.pause(name, reason=reason, after_call=after_call, by=who())
+    when = " as soon as it has no call" if after_call else ""
+    document = {"paused": name, "reason": reason, "after_call": after_call}
+    _say(document, f"Agent {name} is paused ({reason}){when}.", as_json)
 
 
 @command.command
 @click.argument("name")
 @json_option
 def resume(name: str, as_json: bool) -> None:
-    """End the pause of an agent."""
+    """End the pause of an agent, or take back one that was ordered."""
     with office() as administration:
         administration.agents.resume(name, by=who())
-    _say({"resumed": name}, f"Agent {name} is available.", as_json)
+    _say({"resumed": name}, f"Agent {name} is not paused any more.", as_json)
+
+
+@command.command("sign-on")
+@click.argument("name")
+@json_option
+def sign_on(name: str, as_json: bool) -> None:
+    """Let an agent work whose phone is registered."""
+    with office() as administration:
+        administration.agents.sign_on(name, by=who())
+    _say({"signed_on": name}, f"Agent {name} is signed on.", as_json)
+
+
+@command.command("sign-off")
+@click.argument("name")
+@json_option
+def sign_off(name: str, as_json: bool) -> None:
+    """Offer an agent no calls until it signs on; one with a call is offline when that is over."""
+    with office() as administration:
+        administration.agents.sign_off(name, by=who())
+    _say({"signed_off": name}, f"Agent {name} is signed off.", as_json)
+
+
+@command.command("wrap-up")
+@click.argument("name")
+@click.option("--end", is_flag=True, help="End it now.")
+@click.option("--extend", type=float, metavar="SECONDS", help="Let it last so much longer.")
+@click.option("--code", help="What the conversation was about.")
+@json_option
+def wrap_up(name: str, end: bool, extend: float | None, code: str | None, as_json: bool) -> None:
+    """End or extend an agent's wrap-up, or give the conversation its code.
+
+    A code alone may be given from the conversation's begin until the next one begins.
+    """
+    if [end or code is not None, extend is not None].count(True) != 1:
+        raise click.UsageError("say --end, --end --code CODE, --code CODE alone, or --extend SECONDS alone")
+    with office() as administration:
+        if extend is not None:
+            administration.agents.extend_wrap_up(name, seconds=extend, by=who())
+        elif end:
+            administration.agents.end_wrap_up(name, code=code, by=who())
+        elif code is not None:
+            administration.agents.set_wrap_up_code(name, code=code, by=who())
+    done = f"extended by {extend:g} s" if extend is not None else "ended" if end else f"coded {code}"
+    document = {"wrap_up": name, "ended": end, "extended_by": extend, "code": code}
+    _say(document, f"The wrap-up of agent {name} is {done}.", as_json)
+
+
+@command.command("set")
+@click.argument("name")
+@click.option("--max-calls", type=int, required=True, help="How many calls it may have at once.")
+@json_option
+def set_(name: str, max_calls: int, as_json: bool) -> None:
+    """Change what an agent may do."""
+    with office() as administration:
+        administration.agents.set_max_calls(name, max_calls, by=who())
+    _say({"changed": name, "max_calls": max_calls}, f"Agent {name} may have {max_calls} calls.", as_json)
 
 
 @command.command
@@ -108,6 +168,16 @@ def remove(name: str, as_json: bool) -> None:
     with office() as administration:
         administration.agents.remove(name, by=who())
     _say({"removed": name}, f"Agent {name} was removed.", as_json)
+
+
+def _state(agent: dict[str, Any]) -> str:
+    """The agent's state in a list, with its reason, and what is to come."""
+    notes = [agent["pause_reason"]] if agent["pause_reason"] else []
+    if agent["pause_next_reason"]:
+        notes.append(f"then {agent['pause_next_reason']}")
+    if agent["load"] and not agent["signed_on"]:
+        notes.append("then off")
+    return f"{agent['state']} ({', '.join(notes)})" if notes else str(agent["state"])
 
 
 def _say(document: object, text: str, as_json: bool) -> None:
@@ -121,17 +191,23 @@ def _add_all(settings: Settings, agents: list[NewAgent]) -> None:
 
 
 def _new_agent(
-    settings: Settings, name: str, password: str, queues: tuple[str, ...], skills: dict[str, int]
+    settings: Settings,
+    name: str,
+    password: str,
+    queues: tuple[str, ...],
+    skills: dict[str, int],
+    max_calls: int = 1,
 ) -> NewAgent:
     """The agent, with hashes in place of the password, which never leaves this process."""
-    from callengine.callcenter.staff import NewAgent, check_name  # with the database, so not for the others
+    from callengine.callcenter import staff  # with the database, so not for the others
 
-    check_name(name)
+    staff.check_name(name)
+    staff.check_max_calls(max_calls)
     if not password:
         raise CallCenterError(f"agent {name} has no password")
     realm = settings.general.registrar_domain
     secrets = {each: ha1(name, realm, password, each) for each in ("MD5", "SHA-256")}
-    return NewAgent(name, secrets, realm, queues, skills)
+    return staff.NewAgent(name, secrets, realm, queues, skills, max_calls)
 
 
 def _read(file: TextIO, settings: Settings) -> Iterator[NewAgent]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callengine.config.kinds import Choice, Kind, Number, Size, Text, Whole
+from callengine.config.kinds import Choice, Kind, Number, Size, Text, Whole, Words
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ PORT = Whole(1, 65535)
 SECONDS = Number(0.001, 86400)
 SIZE = Size()
 """How sizes are written, such as 100 MB."""
+WORDS = Words("texts of 1 to 64 printable characters", longest=64)
+"""What agents and operators choose from; an empty list leaves it to them."""
 STRATEGY = Choice(("round_robin", "longest_idle"))
 
 QUEUE_NAME = USER

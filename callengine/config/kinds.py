@@ -153,6 +153,33 @@ class Choices(_Plain):
         return list(value) if isinstance(value, tuple) else value
 
 
+@dataclass(frozen=True)
+class Words(_Plain):
+    """A list of texts, maybe empty, none twice; each is printable and not blank."""
+
+    what: str
+    longest: int = 64
+
+    @property
+    def allowed(self) -> str:
+        return f"a list of {self.what}, none twice"
+
+    def read(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(map(self._is_good, value)):
+            raise ValueError
+        if len(set(value)) != len(value):
+            raise ValueError
+        return tuple(value)
+
+    def show(self, value: Any) -> object:
+        return list(value) if isinstance(value, tuple) else value
+
+    def _is_good(self, word: object) -> bool:
+        return (
+            isinstance(word, str) and bool(word.strip()) and word.isprintable() and len(word) <= self.longest
+        )
+
+
 _UNITS = {"kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 
 

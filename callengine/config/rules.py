@@ -87,6 +87,16 @@ def _ring_timeouts(settings: Settings) -> Iterator[Breach]:
             )
 
 
+def _wrap_up_codes(settings: Settings) -> Iterator[Breach]:
+    for name, queue in settings.queues.items():
+        if queue.wrap_up_code_required and not queue.wrap_up_seconds:
+            yield Breach(
+                f"queues.{name}.wrap_up_code_required",
+                (f"queues.{name}.wrap_up_seconds",),
+                f"allowed only with a wrap-up; queues.{name}.wrap_up_seconds is 0",
+            )
+
+
 def _destinations(settings: Settings) -> Iterator[Breach]:
     for number, entry in settings.numbers.items():
         kind, _, queue = entry.destination.partition(":")
@@ -96,6 +106,21 @@ def _destinations(settings: Settings) -> Iterator[Breach]:
             yield Breach(f"numbers.{number}.destination", (), f"there is no queue {queue}{hint}")
 
 
+def _pauses(settings: Settings) -> Iterator[Breach]:
+    """What a feature number pauses for; without a third part that is the word `feature`."""
+    allowed = settings.agents.pause_reasons
+    for number, entry in settings.numbers.items():
+        kind, _, rest = entry.destination.partition(":")
+        feature, _, reason = rest.partition(":")
+        if (kind, feature) == ("feature", "pause") and allowed and (reason or "feature") not in allowed:
+            yield Breach(
+                f"numbers.{number}.destination",
+                ("agents.pause_reasons",),
+                f"pauses for {reason or 'feature'}, which agents.pause_reasons does not have; "
+                f"allowed: {', '.join(f'feature:pause:{each}' for each in allowed)}",
+            )
+
+
 _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _ports,
     _open_inbound,
@@ -103,5 +128,7 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _sockets,
     _database,
     _ring_timeouts,
+    _wrap_up_codes,
     _destinations,
+    _pauses,
 )

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 from callengine.config.declaration import NUMBER, QUEUE_NAME, Setting
 from callengine.config.kinds import Text
+from callengine.config.sections.agents import Agents
 from callengine.config.sections.node import Api, General, Media, Sip
 from callengine.config.sections.numbers import Destination
 from callengine.config.sections.queues import Queue
@@ -32,6 +33,7 @@ class Settings:
     media: Media
     api: Api
     database: Database
+    agents: Agents
     routing: Routing
     security: Security
     log: Log
@@ -49,6 +51,7 @@ SECTIONS: Mapping[str, type] = {
     "media": Media,
     "api": Api,
     "database": Database,
+    "agents": Agents,
     "routing": Routing,
     "security": Security,
     "log": Log,

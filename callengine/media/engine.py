@@ -16,6 +16,8 @@ from typing import Protocol
 
 MUSIC = "music"
 """The name of the hold music that comes with callengine; any other sound is the path of a WAV file."""
+DONE, REFUSED = "signal:done", "signal:refused"
+"""The names of two short signals: what was asked for was done, or not."""
 
 
 class Direction(StrEnum):
@@ -164,8 +166,9 @@ class MediaEngine(Protocol):
         """Undo the join of this leg, if it is joined; both legs stay open and hear nothing."""
 
     def play(self, leg_id: str, sound: str, *, loop: bool = True) -> None:
-        """Let the leg hear a sound (`MUSIC`, or the path of a WAV file) instead of what it hears now.
+        """Let the leg hear a sound instead of what it hears now.
 
+        It is `MUSIC`, `DONE`, `REFUSED`, or the path of a WAV file.
         A joined leg stays joined: its peer goes on hearing it, and it hears its peer again after `stop`.
         """
 

@@ -12,10 +12,10 @@ from gevent.pool import Group
 
 from callengine import greenlets
 from callengine.errors import MediaError
-from callengine.media import wav
+from callengine.media import tones, wav
 from callengine.media.codecs import g711
 from callengine.media.codecs.linear import FRAME_SAMPLES, SAMPLE_WIDTH
-from callengine.media.engine import MUSIC
+from callengine.media.engine import DONE, MUSIC, REFUSED
 from callengine.media.leg import Leg
 from callengine.media.pacing import Schedule
 from callengine.media.relay import send
@@ -41,14 +41,16 @@ class Sounds:
     """
 
     def __init__(self) -> None:
-        music = _read(os.fspath(_MUSIC_FILE))
-        self._music = {codec: _encode(music, codec) for codec in g711.CODECS}
+        own = {MUSIC: _read(os.fspath(_MUSIC_FILE)), DONE: tones.done(), REFUSED: tones.refused()}
+        self._own = {
+            sound: {codec: _encode(samples, codec) for codec in g711.CODECS} for sound, samples in own.items()
+        }
         self._frames: OrderedDict[tuple[str, int, str], Frames] = OrderedDict()
 
     def frames(self, sound: str, codec: str) -> Frames:
         """The sound as payloads of 20 ms each, at least one; raises MediaError if it cannot be read."""
-        if sound == MUSIC:
-            return self._music[g711.check(codec)]
+        if sound in self._own:
+            return self._own[sound][g711.check(codec)]
         try:
             key = (sound, os.stat(sound).st_mtime_ns, codec)
             if key not in self._frames:

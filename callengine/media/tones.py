@@ -9,12 +9,27 @@ from callengine.media.codecs import linear
 
 _FULL_SCALE = 32767
 
+SIGNAL_SECONDS = 0.4
+"""How long each of the two signals lasts."""
+_RISING = (660.0, 880.0)
+_LOW = 220.0
+
 
 def sine(frequency: float, seconds: float, *, level: float = 0.5) -> bytes:
     """16-bit samples at 8000 Hz of a sine of `frequency` Hz; `level` 1.0 is full scale."""
     step = 2 * math.pi * frequency / linear.SAMPLE_RATE
     count = round(seconds * linear.SAMPLE_RATE)
     return array("h", (round(_FULL_SCALE * level * math.sin(step * n)) for n in range(count))).tobytes()
+
+
+def done() -> bytes:
+    """The signal for what was done: two rising tones."""
+    return b"".join(sine(frequency, SIGNAL_SECONDS / len(_RISING), level=0.3) for frequency in _RISING)
+
+
+def refused() -> bytes:
+    """The signal for what was not: one low tone."""
+    return sine(_LOW, SIGNAL_SECONDS, level=0.3)
 
 
 def strength(samples: bytes, frequency: float) -> float:

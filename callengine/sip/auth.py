@@ -237,6 +237,10 @@ class NonceBook:
     def _seal(self, head: str) -> str:
         return hmac.new(self._secret, head.encode("ascii"), hashlib.sha256).hexdigest()[:_SEAL]
 
+    def is_fresh(self, nonce: str, now: float) -> bool:
+        """Whether the nonce is ours and may still be answered."""
+        return self._time_of_issue(nonce, now) is not None
+
     def verify(self, credentials: Credentials, *, ha1: str | None, method: str, now: float) -> Verdict:
         """Judges credentials by the HA1 of their username, realm and algorithm.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from callengine.clock import Clock
 from callengine.errors import BadMessage, NotAllowed
@@ -13,8 +14,25 @@ CredentialsOf = Callable[[str], Mapping[str, str] | None]
 """The HA1 of a username by algorithm, or None for an unknown one. May wait."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """In which words credentials are asked for, and given."""
+
+    status: int
+    challenge: str
+    """The header that asks."""
+    credentials: str
+    """The header that answers."""
+
+
+AS_SERVER = Asking(401, "WWW-Authenticate", "Authorization")
+"""As whom the request is meant for (RFC 3261 22.2)."""
+AS_PROXY = Asking(407, "Proxy-Authenticate", "Proxy-Authorization")
+"""As who brings the request on its way (RFC 3261 22.3)."""
+
+
 class AuthenticationRefused(NotAllowed):
-    """401 with challenges, or 403 for a wrong password; `headers` go with the answer."""
+    """401 or 407 with challenges, or 403 for a wrong password; `headers` go with the answer."""
 
     def __init__(self, reason: str, *, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(reason)
@@ -36,12 +54,30 @@ class Authenticator:
         nonce_book: NonceBook,
         clock: Clock,
         algorithms: Sequence[str] = ("MD5",),
+        asking: Asking = AS_SERVER,
     ) -> None:
         self._realm = realm
+        self._asking = asking
         self._credentials = credentials
         self._nonce_book = nonce_book
         self._clock = clock
         self._algorithms = {name.upper(): name for name in algorithms}
+
+    def has_credentials(self, request: Request) -> bool:
+        """Whether the request brings credentials of whatever kind."""
+        return self._asking.credentials.lower() in request.headers
+
+    def challenge(self, request: Request) -> AuthenticationRefused | None:
+        """What a request is to be told that proves nothing; None if it brings what `username` can judge.
+
+        Never waits, and nothing is kept.
+        """
+        given = self._given(request)
+        if given is None:
+            return self._challenge(stale=False)
+        if not self._nonce_book.is_fresh(given.nonce, self._clock.now()):
+            return self._challenge(stale=True)
+        return None
 
     def username(self, request: Request) -> str:
         """Who has sent the request. Raises AuthenticationRefused."""
@@ -61,7 +97,7 @@ class Authenticator:
 
     def _given(self, request: Request) -> Credentials | None:
         """The first credentials of our realm by an algorithm that we ask for."""
-        for line in request.headers.get_all("authorization"):
+        for line in request.headers.get_all(self._asking.credentials):
             try:
                 credentials = Credentials.parse(line)
             except BadMessage:
@@ -76,5 +112,5 @@ class Authenticator:
             Challenge(realm=self._realm, nonce=nonce, algorithm=name, stale=stale)
             for name in self._algorithms.values()
         )
-        lines = tuple(("WWW-Authenticate", challenge.header_value()) for challenge in challenges)
-        return AuthenticationRefused("a digest is wanted", status=401, headers=lines)
+        lines = tuple((self._asking.challenge, challenge.header_value()) for challenge in challenges)
+        return AuthenticationRefused("a digest is wanted", status=self._asking.status, headers=lines)

@@ -34,7 +34,7 @@ from callengine.sip.identifiers import new_branch
 from callengine.sip.message import Request, Response, is_keepalive, parse
 from callengine.sip.next_hop import over
 from callengine.sip.progress import Progress
-from callengine.sip.reception import DialogKey, DialogOwner, Handler, Reception
+from callengine.sip.reception import DialogKey, DialogOwner, Gate, Handler, Reception
 from callengine.sip.screening import Screening
 from callengine.sip.stateless import stateless_refusal
 from callengine.sip.timer_driver import TimerDriver
@@ -98,6 +98,7 @@ class Endpoint:
             on_request=self._reception.take_request,
             on_ack=self._reception.take_ack,
             on_stray_response=self._reception.take_stray_response,
+            refuse_at_once=self._reception.refuse_at_once,
         )
 
     # Life
@@ -127,12 +128,13 @@ class Endpoint:
         """Receive nothing new: what comes now is for the next process, to which it is repeated."""
         self._switch.deafen()
 
-    def on(self, method: str, handler: Handler) -> None:
+    def on(self, method: str, handler: Handler, *, gate: Gate | None = None) -> None:
         """Have `handler` called for each new request of this method; it stands in Allow from now on.
 
-        An error of our tree that leaves the handler is answered with its status, any other with 500.
+        An error of our tree that leaves the handler is answered with its status, any other with 500. What
+        `gate` answers never comes so far: it takes no worker and no transaction.
         """
-        self._reception.on(method, handler)
+        self._reception.on(method, handler, gate)
 
     # Figures
 

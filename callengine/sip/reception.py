@@ -14,10 +14,14 @@ from callengine.sip.counts import SipCounts
 from callengine.sip.flow import Flow
 from callengine.sip.message import Request, Response
 from callengine.sip.screening import Screening
+from callengine.sip.stateless import Refusal
 from callengine.sip.transactions import ServerTransaction
 
 Handler = Callable[[ServerTransaction], None]
 """Takes a new request in a worker greenlet, and sees to it that it is answered."""
+
+Gate = Callable[[Request], Refusal | None]
+"""Answers a new request without a transaction, or lets it through (None). Must not wait."""
 
 DialogKey = tuple[str, str]
 """Call-ID and our tag; their tag is compared by the session, which knows it only once they have answered."""
@@ -55,12 +59,15 @@ class Reception:
         self._user_agent = user_agent
         self._counts = counts
         self._handlers: dict[str, Handler] = {}
+        self._gates: dict[str, Gate] = {}
         self._sessions: dict[DialogKey, DialogOwner] = {}
         self._pool = Pool(pool_size)
 
-    def on(self, method: str, handler: Handler) -> None:
+    def on(self, method: str, handler: Handler, gate: Gate | None = None) -> None:
         """See `Endpoint.on`."""
         self._handlers[method] = handler
+        if gate is not None:
+            self._gates[method] = gate
         more = [name for name in self._handlers if name not in _BASE_METHODS]
         self.screening = Screening((*_BASE_METHODS, *more))
 
@@ -93,6 +100,11 @@ class Reception:
         for session in list(self._sessions.values()):
             session.abandon()
         self._sessions.clear()
+
+    def refuse_at_once(self, request: Request) -> Refusal | None:
+        """What its method's gate says; what is refused for other reasons has its transaction."""
+        gate = self._gates.get(request.method)
+        return gate(request) if gate is not None and self.screening.refusal(request) is None else None
 
     def take_request(self, transaction: ServerTransaction) -> None:
         """A new request of any method but ACK and CANCEL."""

@@ -6,9 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from callengine.sip.message import Request
-
-Refusal = tuple[int, tuple[tuple[str, str], ...]]
-"""Status and headers of the answer."""
+from callengine.sip.stateless import Refusal
 
 _OBEYED_ANYWAY = ("BYE",)
 """What ends a call is not refused for an extension that it wants."""

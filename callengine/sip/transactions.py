@@ -21,6 +21,7 @@ from callengine.sip.server_transaction import (
     ServerTransaction,
 )
 from callengine.sip.state_machine import Surroundings
+from callengine.sip.stateless import Refusal, stateless_answer
 from callengine.sip.timer_queue import TimerQueue
 from callengine.sip.timers import Timers
 
@@ -46,14 +47,19 @@ class TransactionLayer:
         on_request: Callable[[ServerTransaction], None],
         on_ack: Callable[[Request, Flow], None],
         on_stray_response: Callable[[Response, Flow], None],
+        refuse_at_once: Callable[[Request], Refusal | None] = lambda _request: None,
     ) -> None:
         """`on_request` gets each new request but ACK and CANCEL, `on_ack` each ACK of a 2xx.
+
+        `refuse_at_once` is asked first about a request that begins something: its answer is sent without a
+        transaction, so that nothing is held for whoever asks (RFC 3261 8.2.7).
 
         `send` returns False for what cannot be sent at all, `reaches` for a connection that is not there.
         """
         self._counts = counts
         self._around = Surroundings(send, timers, queue, now, counts, reaches)
         self._on_request = on_request
+        self._refuse_at_once = refuse_at_once
         self._on_ack = on_ack
         self._on_stray_response = on_stray_response
         self._clients: dict[ClientKey, ClientTransaction] = {}
@@ -149,6 +155,11 @@ class TransactionLayer:
     def _take_new(self, request: Request, flow: Flow, key: ServerKey) -> None:
         if request.to.tag is not None:
             self._on_request(self._serve(request, flow, key))
+            return
+        refusal = self._refuse_at_once(request)
+        if refusal is not None:
+            self._counts.count_request(request.method, refusal[0])
+            self._around.send(*stateless_answer(request, flow, refusal))
             return
         copies = merge_key(request)
         is_copy = copies in self._merged

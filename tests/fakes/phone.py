@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -92,15 +93,43 @@ class Phone:
             self._registration.unregister()
             self._registration = None
 
-    def call(self, number: str, *, body: bytes | None = None, from_: str = CALLER) -> OutgoingSession:
+    def call(
+        self,
+        number: str,
+        *,
+        body: bytes | None = None,
+        from_: str = CALLER,
+        credentials: Account | None = None,
+    ) -> OutgoingSession:
         """Call a number and wait until it is clear what becomes of it; a call that is answered is ACKed."""
-        session = self.dial(number, body=body, from_=from_)
+        session = self.dial(number, body=body, from_=from_, credentials=credentials)
         session.final.wait(10)
         session.acknowledge()
         return session
 
-    def dial(self, number: str, *, body: bytes | None = None, from_: str = CALLER) -> OutgoingSession:
-        """Call a number, and wait for nothing."""
+    def call_as_agent(self, number: str, password: str = "secret") -> OutgoingSession:
+        """`call` in the name of this phone's agent, with its credentials."""
+        return self.call(number, **self._as_agent(password))
+
+    def dial_as_agent(self, number: str) -> OutgoingSession:
+        """`dial` in the name of this phone's agent, with its credentials."""
+        return self.dial(number, **self._as_agent("secret"))
+
+    def _as_agent(self, password: str) -> dict[str, Any]:
+        return {
+            "from_": f"<sip:{self._name}@{self._server[0]}>",
+            "credentials": Account(self._name, password),
+        }
+
+    def dial(
+        self,
+        number: str,
+        *,
+        body: bytes | None = None,
+        from_: str = CALLER,
+        credentials: Account | None = None,
+    ) -> OutgoingSession:
+        """Call a number, and wait for nothing; with `credentials` a challenge is answered."""
         offer = make_offer(host="127.0.0.1", port=40002, codecs=CODECS, session_id=1, version=1)
         host, port = self._server
         session = OutgoingSession(
@@ -111,6 +140,7 @@ class Phone:
             to=f"<sip:{number}@{host}>",
             contact=self.endpoint.contact("caller"),
             body=offer.serialise() if body is None else body,
+            credentials=credentials,
         )
         session.prepare()
         session.send()

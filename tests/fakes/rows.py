@@ -61,6 +61,8 @@ def rules(**values: Any) -> QueueRules:
         "max_wait_time_seconds": 300.0,
         "ring_timeout_seconds": 20.0,
         "wrap_up_seconds": 0.0,
+        "wrap_up_codes": (),
+        "wrap_up_code_required": False,
         "answer": "immediately",
     }
     return QueueRules(**(defaults | values))

@@ -13,6 +13,7 @@ from callengine.sip.headers import Headers
 from callengine.sip.identifiers import new_branch
 from callengine.sip.message import Request, Response, parse
 from callengine.sip.server_transaction import ServerTransaction
+from callengine.sip.stateless import Refusal
 from callengine.sip.timer_queue import TimerQueue
 from callengine.sip.timers import Timers
 from callengine.sip.transactions import TransactionLayer
@@ -136,6 +137,7 @@ class End:
         self.acks: list[Request] = []
         self.strays: list[Response] = []
         self.on_request: Callable[[ServerTransaction], None] = lambda _: None
+        self.refuse_at_once: Callable[[Request], Refusal | None] = lambda _: None
         self.layer = TransactionLayer(
             send=lambda data, target: wire.carry(flow, target, data),
             timers=wire.timers,
@@ -145,6 +147,7 @@ class End:
             on_request=self._take,
             on_ack=lambda ack, _: self.acks.append(ack),
             on_stray_response=lambda response, _: self.strays.append(response),
+            refuse_at_once=lambda request: self.refuse_at_once(request),
         )
 
     def _take(self, transaction: ServerTransaction) -> None:

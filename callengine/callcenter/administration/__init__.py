@@ -6,6 +6,8 @@ document is made of what JSON knows; times are seconds since the epoch.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Engine
 
 from callengine.callcenter.administration.agents import AgentDesk
@@ -32,8 +34,11 @@ class Administration:
         realm: str,
         node: str,
         live: Calls | None = None,
+        pause_reasons: Collection[str] = (),
     ) -> None:
-        self.agents = AgentDesk(engine=engine, committer=committer, clock=clock, realm=realm)
+        self.agents = AgentDesk(
+            engine=engine, committer=committer, clock=clock, realm=realm, pause_reasons=pause_reasons
+        )
         self.queues = QueueDesk(engine=engine, clock=clock, node=node)
         self.calls = CallDesk(engine=engine, node=node, live=live)
         self.database = DatabaseDesk(committer)

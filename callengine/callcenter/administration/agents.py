@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from sqlalchemy import Engine
@@ -20,9 +20,18 @@ from callengine.errors import NotAllowed
 
 
 class AgentDesk:
-    """`realm` is the one to which the agents' secrets must bind."""
+    """`realm` is the one to which the agents' secrets must bind, `pause_reasons` what they are paused for."""
 
-    def __init__(self, *, engine: Engine, committer: Committer, clock: Clock, realm: str) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        committer: Committer,
+        clock: Clock,
+        realm: str,
+        pause_reasons: Collection[str] = (),
+    ) -> None:
+        self._pause_reasons = pause_reasons
         self._engine = engine
         self._committer = committer
         self._clock = clock
@@ -48,13 +57,46 @@ class AgentDesk:
         """Raises `AgentNotFound`, and `NotAllowed` while it has an offer or a call."""
         self._committer.commit(partial(staff.remove, name=name, by=by))
 
-    def pause(self, name: str, *, reason: str, by: str) -> None:
-        """Raises `AgentNotFound`, and `NotAllowed` while it is offline or has an offer or a call."""
-        self._committer.commit(partial(staff.pause, name=name, reason=reason, by=by))
+    def set_max_calls(self, name: str, calls: int, *, by: str) -> None:
+        """See `staff.set_max_calls`."""
+        self._committer.commit(partial(staff.set_max_calls, name=name, calls=calls, by=by))
+
+    def sign_on(self, name: str, *, by: str) -> None:
+        """See `staff.sign_on`."""
+        self._committer.commit(partial(staff.sign_on, name=name, by=by))
+
+    def sign_off(self, name: str, *, by: str) -> None:
+        """See `staff.sign_off`."""
+        self._committer.commit(partial(staff.sign_off, name=name, by=by))
+
+    def pause(self, name: str, *, reason: str, by: str, after_call: bool = False) -> None:
+        """See `staff.pause`; the reason must be one of ours, if we have any."""
+        self._committer.commit(
+            partial(
+                staff.pause,
+                name=name,
+                reason=reason,
+                by=by,
+                after_call=after_call,
+                reasons=self._pause_reasons,
+            )
+        )
 
     def resume(self, name: str, *, by: str) -> None:
-        """Raises `AgentNotFound`, and `NotAllowed` unless it is paused or available."""
+        """See `staff.resume`."""
         self._committer.commit(partial(staff.resume, name=name, by=by))
+
+    def end_wrap_up(self, name: str, *, code: str | None = None, by: str) -> None:
+        """See `staff.end_wrap_up`."""
+        self._committer.commit(partial(staff.end_wrap_up, name=name, code=code, by=by))
+
+    def extend_wrap_up(self, name: str, *, seconds: float, by: str) -> None:
+        """See `staff.extend_wrap_up`."""
+        self._committer.commit(partial(staff.extend_wrap_up, name=name, seconds=seconds, by=by))
+
+    def set_wrap_up_code(self, name: str, *, code: str, by: str) -> None:
+        """See `staff.set_wrap_up_code`."""
+        self._committer.commit(partial(staff.set_wrap_up_code, name=name, code=code, by=by))
 
 
 def _agent(record: AgentRecord, phones: Sequence[binding_rows.BindingRecord]) -> Document:
@@ -62,7 +104,13 @@ def _agent(record: AgentRecord, phones: Sequence[binding_rows.BindingRecord]) ->
         "name": record.name,
         "state": record.state,
         "state_since": record.state_since,
+        "signed_on": record.signed_on,
         "pause_reason": record.pause_reason,
+        "pause_next_reason": record.pause_next_reason,
+        "wrap_up_until": record.wrap_up_until,
+        "missed_in_row": record.missed_in_row,
+        "delayed_until": record.delayed_until,
+        "delayed_after": record.delayed_after,
         "load": record.load,
         "max_concurrent_calls": record.max_concurrent_calls,
         "queues": [place.queue for place in record.queues],

@@ -35,7 +35,9 @@ _LAST_BINDING = "the last `bindings.expires_at` of its phones"
 LEASES: Mapping[str, Mapping[StrEnum, Lease]] = {
     "call": {
         CallState.ARRIVED: Lease(
-            "at once: the same transaction queues it", (_E.CALL_QUEUED,), (_R.CALL_WITHOUT_STORY,)
+            "as long as the signal of a feature sounds, once its 200 is acknowledged (64*T1)",
+            (_E.CALL_ENDED,),
+            (_R.CALL_WITHOUT_STORY,),
         ),
         CallState.QUEUED: Lease(
             "`queue_entries.expires_at`",

@@ -21,7 +21,7 @@ from callengine.callcenter.reconciling.picture import (
     QueueRow,
     Story,
 )
-from callengine.callcenter.roster import Roster
+from callengine.callcenter.roster import Agent, Roster
 from callengine.clock import Clock
 from callengine.db.engine import reading
 from callengine.db.repositories import standings
@@ -80,7 +80,7 @@ class Looking:
             known_legs={leg.id: _known(leg, dialogs) for leg in self.legs()},
             clearing=frozenset(self._clearing.in_hand),
             strange_dialogs=frozenset(self.strange_dialogs()),
-            roster={agent.id: KnownAgent(agent.state, agent.load, agent.held) for agent in self._roster},
+            roster={agent.id: _known_agent(agent) for agent in self._roster},
             media=media,
         )
 
@@ -108,15 +108,19 @@ class Looking:
 
 
 def _story(call: Call, in_line: set[str]) -> Story:
-    entry = call.entry
+    entry = call.place
     return Story(
-        entry_id=entry.id,
+        entry_id=entry.id if entry else None,
         offer_ids=frozenset(offer.id for offer in call.offers),
         is_over=call.is_over,
         is_connected=call.connected_at is not None,
-        is_in_line=entry.id in in_line,
-        agent_ids=entry.chosen if entry.assigned.is_set() and not call.offers else (),
+        is_in_line=entry is not None and entry.id in in_line,
+        agent_ids=entry.chosen if entry and entry.assigned.is_set() and not call.offers else (),
     )
+
+
+def _known_agent(agent: Agent) -> KnownAgent:
+    return KnownAgent(agent.state, agent.load, agent.held, agent.is_leaving, agent.delayed_until)
 
 
 def _known(leg: Leg, dialogs: Set[int]) -> KnownLeg:

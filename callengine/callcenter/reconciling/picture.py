@@ -32,14 +32,14 @@ class OfferRow(NamedTuple):
 
     id: str
     call_id: str
-    entry_id: str
+    entry_id: str | None
     agent_id: int
     state: str
     deadline_at: float
 
 
 class LegRow(NamedTuple):
-    """A leg that has not ended; `agent_id` is whom its offer was made to."""
+    """A leg that has not ended; `agent_id` is whom its offer was made to, `made_by` who calls from it."""
 
     id: str
     call_id: str
@@ -47,6 +47,7 @@ class LegRow(NamedTuple):
     agent_id: int | None
     state: str
     end_cause: str | None
+    made_by: int | None = None
 
 
 class AgentRow(NamedTuple):
@@ -57,6 +58,9 @@ class AgentRow(NamedTuple):
     state: str
     load: int
     wrap_up_until: float | None
+    signed_on: bool = True
+    pause_next_reason: str | None = None
+    delayed_until: float | None = None
 
 
 class QueueRow(NamedTuple):
@@ -70,7 +74,8 @@ class QueueRow(NamedTuple):
 class Story(NamedTuple):
     """A call that goes on in this process. `offer_ids` are of the offers that it knows."""
 
-    entry_id: str
+    entry_id: str | None
+    """None if the call has no place in a queue."""
     offer_ids: frozenset[str]
     is_over: bool
     is_connected: bool
@@ -95,6 +100,8 @@ class KnownAgent(NamedTuple):
     state: str
     load: int
     held: bool
+    is_leaving: bool = False
+    delayed_until: float | None = None
 
 
 @dataclass(frozen=True)

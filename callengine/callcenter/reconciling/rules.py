@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from callengine.callcenter.reconciling.picture import AgentRow, Disagreement, LegRow, Picture, Story
+from callengine.callcenter.agent_states import is_leaving
+from callengine.callcenter.reconciling.picture import (
+    AgentRow,
+    Disagreement,
+    KnownAgent,
+    LegRow,
+    Picture,
+    Story,
+)
 from callengine.callcenter.repair_reasons import Reason
 from callengine.vocabulary import COMPLETED_ELSEWHERE, AgentState, CallState, EntryState, LegState, OfferState
 
@@ -18,13 +26,15 @@ def disagreements(picture: Picture) -> list[Disagreement]:
 
 
 def expected_loads(picture: Picture) -> dict[int, int]:
-    """For each agent how many offers hold it: those that are alive, and those whose phones are not quiet."""
+    """How much holds each agent: offers that are alive or whose phones are not quiet, and its own calls."""
     holding: dict[int, set[str]] = defaultdict(set)
     for offer in picture.offers.values():
         holding[offer.agent_id].add(offer.id)
     for leg in picture.legs.values():
         if leg.agent_id is not None and leg.offer_id is not None and leg.end_cause != COMPLETED_ELSEWHERE:
             holding[leg.agent_id].add(leg.offer_id)
+        if leg.made_by is not None:
+            holding[leg.made_by].add(leg.call_id)
     return {agent_id: len(offers) for agent_id, offers in holding.items()}
 
 
@@ -141,7 +151,7 @@ def _of_agent(picture: Picture, agent: AgentRow, load: int) -> Reason | None:
     if agent.state == AgentState.WRAP_UP and (agent.wrap_up_until or 0.0) < picture.now:
         return Reason.WRAP_UP_PAST_ITS_LEASE
     if agent.state == AgentState.OFFLINE:
-        return Reason.AGENT_NOT_SIGNED_ON if is_registered else None
+        return Reason.AGENT_NOT_SIGNED_ON if is_registered and agent.signed_on else None
     if not is_claimed and not is_registered:
         return Reason.AGENT_WITHOUT_PHONE
     return None
@@ -151,10 +161,23 @@ def _roster(picture: Picture) -> Iterator[Disagreement]:
     wanted = {agent_id for story in picture.stories.values() for agent_id in story.agent_ids}
     for agent in picture.agents.values():
         known = picture.roster.get(agent.id)
-        if known is None or (known.state, known.load) != (agent.state, agent.load):
+        if known is None or _is_known_otherwise(known, agent, picture.now):
             yield Disagreement(Reason.ROSTER_DIFFERS, agent.id)
         elif known.held and agent.id not in wanted:
             yield Disagreement(Reason.AGENT_HELD_FOR_NOBODY, agent.id)
+
+
+def _is_known_otherwise(known: KnownAgent, agent: AgentRow, now: float) -> bool:
+    """A time that is over ends a delay in the row by itself, in memory a timer has to."""
+    is_delayed = agent.delayed_until is not None and agent.delayed_until > now
+    leaves = is_leaving(
+        load=agent.load,
+        signed_on=bool(agent.signed_on),
+        pause_next_reason=agent.pause_next_reason,
+        wrap_up_until=agent.wrap_up_until,
+    )
+    as_known = (known.state, known.load, known.is_leaving, known.delayed_until is not None)
+    return as_known != (agent.state, agent.load, leaves, is_delayed)
 
 
 _RULES: tuple[Callable[[Picture], Iterator[Disagreement]], ...] = (

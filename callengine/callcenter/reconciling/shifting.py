@@ -75,9 +75,10 @@ def _shift_calls(live: Iterable[Call], seconds: float) -> None:
         call.arrived_at += seconds
         if call.connected_at is not None:
             call.connected_at += seconds
-        call.entry.first_arrived_at += seconds
-        call.entry.joined_at += seconds
-        call.entry.gives_up_at += seconds
+        if call.place is not None:
+            call.place.first_arrived_at += seconds
+            call.place.joined_at += seconds
+            call.place.gives_up_at += seconds
         for offer in call.offers:
             offer.offered_at += seconds
             offer.deadline_at += seconds

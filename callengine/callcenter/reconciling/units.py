@@ -101,12 +101,13 @@ def _count_load(tx: Transaction, found: Disagreement) -> None:
 def _sign_off(tx: Transaction, found: Disagreement) -> None:
     if agent_states.is_reachable(tx, int(found.key)):
         raise GuardFailed("a phone is registered by now")
-    agents.sign_off(tx, int(found.key), cause=found.reason)
+    agents.lose_phones(tx, int(found.key), cause=found.reason)
 
 
 def _sign_on(tx: Transaction, found: Disagreement) -> None:
-    if not agent_states.is_reachable(tx, int(found.key)):
-        raise GuardFailed("no phone is registered any more")
+    agent = agent_states.read_for_change(tx, int(found.key))
+    if not (agent.signed_on and agent_states.is_reachable(tx, agent.id)):
+        raise GuardFailed("no phone is registered any more, or the agent was signed off")
     agents.sign_on(tx, int(found.key), cause=found.reason)
 
 

@@ -55,6 +55,15 @@ class General:
     max_call_duration_minutes: Annotated[
         float, Setting(Number(0.001, 10080), "A call that lasts longer is ended.", 120, "minutes")
     ]
+    agent_heartbeat_interval: Annotated[
+        float,
+        Setting(
+            Number(0, 86400),
+            "The period in which each registered phone is asked whether it is there (OPTIONS); 0: never.",
+            30,
+            "seconds",
+        ),
+    ]
     lease_seconds: Annotated[
         float,
         Setting(

@@ -17,8 +17,11 @@ class Destination:
         str,
         Setting(
             Text(
-                "queue:NAME or hangup:CODE with a code from 400 to 699",
-                r"queue:[A-Za-z0-9+*#_.\-]{1,64}|hangup:[456][0-9]{2}",
+                "queue:NAME, agent:NAME, feature:sign_on, feature:sign_off, feature:pause, "
+                "feature:pause:REASON, feature:resume, or hangup:CODE with a code from 400 to 699",
+                r"queue:[A-Za-z0-9+*#_.\-]{1,64}|agent:[A-Za-z0-9+_.\-]{1,64}"
+                r"|feature:(?:sign_on|sign_off|pause|resume|pause:[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,63})"
+                r"|hangup:[456][0-9]{2}",
             ),
             "Where a call to this number goes.",
         ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from callengine.config.declaration import SECONDS, STRATEGY, Setting
-from callengine.config.kinds import Choice, Number, Whole
+from callengine.config.declaration import SECONDS, STRATEGY, WORDS, Setting
+from callengine.config.kinds import Choice, Number, Switch, Whole
 from callengine.vocabulary import AnswerMode
 
 
@@ -35,6 +35,18 @@ class Queue:
     ]
     wrap_up_seconds: Annotated[
         float, Setting(Number(0, 86400), "How long an agent is left alone after a call.", 0, "seconds")
+    ]
+    wrap_up_codes: Annotated[
+        tuple[str, ...],
+        Setting(WORDS, "The codes that say what a conversation was about; empty: any text.", []),
+    ]
+    wrap_up_code_required: Annotated[
+        bool,
+        Setting(
+            Switch(),
+            "Whether nobody may end a wrap-up before its time without a code; wants wrap_up_seconds.",
+            False,
+        ),
     ]
     answer: Annotated[
         str,

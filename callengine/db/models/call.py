@@ -1,6 +1,6 @@
 """Calls: one row for each call, a customer's or an agent's, from its INVITE to its record."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callengine.db.base import Base, HexKey, Wire, one_of
@@ -24,6 +24,12 @@ class Call(Base):
         ),
         Index(None, "node", "state"),
         Index(None, "arrived_at"),
+        Index(
+            None,
+            "from_agent_id",
+            sqlite_where=text("from_agent_id IS NOT NULL"),
+            postgresql_where=text("from_agent_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[HexKey]

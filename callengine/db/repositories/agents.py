@@ -38,6 +38,11 @@ ALL_AGENTS = (
         _agents.c.available_since,
         _agents.c.wrap_up_until,
         _agents.c.pause_reason,
+        _agents.c.pause_next_reason,
+        _agents.c.signed_on,
+        _agents.c.missed_in_row,
+        _agents.c.delayed_until,
+        _agents.c.delayed_after,
     )
     .where(*_is_there)
     .order_by(_agents.c.name)
@@ -82,6 +87,11 @@ class AgentRecord:
     queues: tuple[QueuePlace, ...]
     skills: Mapping[str, int]
     """Level by name of skill."""
+    pause_next_reason: str | None = None
+    signed_on: bool = False
+    missed_in_row: int = 0
+    delayed_until: float | None = None
+    delayed_after: str | None = None
 
 
 def add_agent(
@@ -146,6 +156,8 @@ def _new_or_removed(session: Session, name: str, now: float) -> Agent:
     if known is None:
         known = Agent(tenant_id=DEFAULT_TENANT_ID, name=name, state_since=now, created_at=now)
         session.add(known)
+    known.pause_next_reason = known.last_call_id = known.delayed_until = known.delayed_after = None
+    known.missed_in_row = 0
     return known
 
 
@@ -227,4 +239,9 @@ def _record(
         row.pause_reason,
         tuple(places),
         levels,
+        row.pause_next_reason,
+        row.signed_on,
+        row.missed_in_row,
+        row.delayed_until,
+        row.delayed_after,
     )

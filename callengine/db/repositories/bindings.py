@@ -41,8 +41,8 @@ class BindingRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpiredBinding:
-    """A contact that has been removed because its time was over; `remaining` others of the agent live on."""
+class GoneBinding:
+    """A contact that has been removed, its time over or its phone dead; `remaining` others live on."""
 
     agent_id: int
     agent: str
@@ -96,7 +96,12 @@ EXPIRED = (
     .where(_bindings.c.expires_at <= bindparam("now"))
     .order_by(_bindings.c.expires_at)
 )
-REMOVE_EXPIRED = delete(_bindings).where(_bindings.c.id == bindparam("binding_key"))
+UNCHANGED = select(_bindings.c.id, _bindings.c.agent_id, _bindings.c.contact).where(
+    _bindings.c.id == bindparam("binding_key"),
+    _bindings.c.call_id == bindparam("sip_call_id"),
+    _bindings.c.cseq == bindparam("sip_cseq"),
+)
+REMOVE_ONE = delete(_bindings).where(_bindings.c.id == bindparam("binding_key"))
 
 
 def bindings_of(connection: Connection, agent: str, now: float) -> list[BindingRecord]:
@@ -138,14 +143,26 @@ def apply(
     return live_bindings(tx.connection, agent_id, tx.now)
 
 
-def remove_expired(tx: Transaction) -> list[ExpiredBinding]:
+def remove_expired(tx: Transaction) -> list[GoneBinding]:
     """Remove every contact whose time is over by `tx.now`; which, the longest expired first."""
     gone = tx.execute(EXPIRED, {"now": tx.now}).all()
     for row in gone:
-        tx.change(REMOVE_EXPIRED, {"binding_key": row.id})
+        tx.change(REMOVE_ONE, {"binding_key": row.id})
     agents = {row.agent_id for row in gone}
     remaining = {agent_id: len(live_bindings(tx.connection, agent_id, tx.now)) for agent_id in agents}
-    return [ExpiredBinding(row.agent_id, row.name, row.contact, remaining[row.agent_id]) for row in gone]
+    return [GoneBinding(row.agent_id, row.name, row.contact, remaining[row.agent_id]) for row in gone]
+
+
+def remove_unchanged(tx: Transaction, binding: BindingRecord) -> list[GoneBinding]:
+    """Remove this contact if no later REGISTER has changed it; which, if it was there."""
+    values = {"binding_key": binding.id, "sip_call_id": binding.call_id, "sip_cseq": binding.cseq}
+    found = tx.execute(UNCHANGED, values).all()
+    for row in found:
+        tx.change(REMOVE_ONE, {"binding_key": row.id})
+    return [
+        GoneBinding(row.agent_id, "", row.contact, len(live_bindings(tx.connection, row.agent_id, tx.now)))
+        for row in found
+    ]
 
 
 def _values(binding: BindingRecord) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, insert, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
@@ -50,10 +50,11 @@ LIVE = (
     )
     .order_by(_calls.c.arrived_at, _calls.c.id)
 )
+_was_served = and_(_calls.c.connected_at.is_not(None), _calls.c.queue_id.is_not(None))
 TOTALS = select(
     func.count(),
-    func.count(_calls.c.connected_at),
-    func.sum(case((_calls.c.connected_at.is_not(None), _calls.c.wait_seconds))),
+    func.count(case((_was_served, 1))),
+    func.sum(case((_was_served, _calls.c.wait_seconds))),
 ).select_from(_calls)
 FIND = select(_calls).where(_calls.c.id == bindparam("call_key"))
 
@@ -133,6 +134,6 @@ def live(connection: Connection, node: str) -> list[dict[str, Any]]:
 
 
 def totals(connection: Connection) -> tuple[int, int, float]:
-    """Calls that ever arrived, those that were answered, and the sum of their waiting times in seconds."""
+    """Calls that ever arrived, those of queues that were answered, and the sum of their waiting seconds."""
     arrived, answered, waited = connection.execute(TOTALS).one()
     return int(arrived), int(answered), float(waited or 0.0)

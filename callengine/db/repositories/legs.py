@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
-from callengine.db.models import Leg
+from callengine.db.models import Call, Leg
 from callengine.db.transaction import Transaction
-from callengine.vocabulary import LEGS_UP, LIVE_LEGS, LegState
+from callengine.vocabulary import LEGS_UP, LIVE_LEGS, LegRole, LegState
 
-_legs = table_of(Leg)
+_legs, _calls = table_of(Leg), table_of(Call)
 
 INSERT = insert(_legs)
 CONNECT = update(_legs).where(_legs.c.id == bindparam("leg_key"), _legs.c.state == LegState.INVITING)
@@ -26,8 +26,10 @@ ENDING = (
     .where(_legs.c.id == bindparam("leg_key"), _legs.c.state.in_(LEGS_UP))
     .values(state=LegState.ENDING, end_cause=bindparam("why"))
 )
-OF_CALL = select(_legs).where(_legs.c.call_id == bindparam("call_key")).order_by(_legs.c.created_at)
-LIVE = select(_legs).where(
+_made_by = case((_legs.c.role == LegRole.CALLER, _calls.c.from_agent_id)).label("made_by")
+_with_agent = select(_legs, _made_by).join_from(_legs, _calls, _legs.c.call_id == _calls.c.id)
+OF_CALL = _with_agent.where(_legs.c.call_id == bindparam("call_key")).order_by(_legs.c.created_at)
+LIVE = _with_agent.where(
     _legs.c.node == bindparam("node"),
     _legs.c.state.in_(LIVE_LEGS),
 )
@@ -61,10 +63,10 @@ def ending(tx: Transaction, leg_id: str, cause: str) -> None:
 
 
 def of_call(connection: Connection, call_id: str) -> list[dict[str, Any]]:
-    """The legs of a call, oldest first."""
+    """The legs of a call, oldest first; `made_by` is the agent who calls from it."""
     return [dict(row) for row in connection.execute(OF_CALL, {"call_key": call_id}).mappings()]
 
 
 def live(connection: Connection, node: str) -> list[dict[str, Any]]:
-    """The legs of a node that a phone may still hold."""
+    """The legs of a node that a phone may still hold; `made_by` is the agent who calls from it."""
     return [dict(row) for row in connection.execute(LIVE, {"node": node}).mappings()]

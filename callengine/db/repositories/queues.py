@@ -27,6 +27,8 @@ class QueueRules:
     max_wait_time_seconds: float
     ring_timeout_seconds: float
     wrap_up_seconds: float
+    wrap_up_codes: tuple[str, ...]
+    wrap_up_code_required: bool
     answer: str
 
 
@@ -123,7 +125,8 @@ def _create(tx: Transaction, session: Session, name: str, rules: QueueRules) -> 
 
 
 def _change(tx: Transaction, queue: Queue, rules: QueueRules) -> None:
-    changed = {name: value for name, value in asdict(rules).items() if getattr(queue, name) != value}
+    values = asdict(rules).items()
+    changed = {name: value for name, value in values if _plain(getattr(queue, name)) != value}
     if changed:
         for name, value in changed.items():
             setattr(queue, name, value)
@@ -142,5 +145,10 @@ def _find(session: Session, queue: str, agent: str) -> tuple[int, int]:
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> QueueRecord:
-    rules = QueueRules(**{name: getattr(row, name) for name in RULES})
+    rules = QueueRules(**{name: _plain(getattr(row, name)) for name in RULES})
     return QueueRecord(row.id, row.name, row.source, row.depth, row.last_agent_id, rules)
+
+
+def _plain(stored: Any) -> Any:
+    """A list of the database is a tuple in the rules, which never change."""
+    return tuple(stored) if isinstance(stored, list) else stored

@@ -50,7 +50,7 @@ OF_OFFERS = (
 OF_AGENTS = (
     update(_agents)
     .where(_agents.c.removed_at.is_(None))
-    .values(_moved(_agents, "state_since", "available_since", "wrap_up_until"))
+    .values(_moved(_agents, "state_since", "available_since", "wrap_up_until", "delayed_until"))
 )
 OF_BINDINGS = update(_bindings).values(_moved(_bindings, "registered_at", "expires_at"))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, case, func, select, update
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
@@ -20,6 +20,7 @@ from callengine.vocabulary import (
     LIVE_LEGS,
     LIVE_OFFERS,
     EntryState,
+    LegRole,
     LegState,
     OfferState,
 )
@@ -41,13 +42,25 @@ LEGS = (
         _offers.c.agent_id,
         _legs.c.state,
         _legs.c.end_cause,
+        case((_legs.c.role == LegRole.CALLER, _calls.c.from_agent_id)).label("made_by"),
     )
-    .select_from(_legs.outerjoin(_offers, _legs.c.offer_id == _offers.c.id))
+    .select_from(
+        _legs.outerjoin(_offers, _legs.c.offer_id == _offers.c.id).join(
+            _calls, _legs.c.call_id == _calls.c.id
+        )
+    )
     .where(_legs.c.node == bindparam("node_name"), _legs.c.state.in_(LIVE_LEGS))
 )
-AGENTS = select(_agents.c.id, _agents.c.name, _agents.c.state, _agents.c.load, _agents.c.wrap_up_until).where(
-    _agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.removed_at.is_(None)
-)
+AGENTS = select(
+    _agents.c.id,
+    _agents.c.name,
+    _agents.c.state,
+    _agents.c.load,
+    _agents.c.wrap_up_until,
+    _agents.c.signed_on,
+    _agents.c.pause_next_reason,
+    _agents.c.delayed_until,
+).where(_agents.c.tenant_id == DEFAULT_TENANT_ID, _agents.c.removed_at.is_(None))
 OFFERS = select(
     _offers.c.id,
     _offers.c.call_id,
@@ -72,6 +85,15 @@ _HELD_BY_LEGS = (
         _offers.c.agent_id == bindparam("agent_key"),
         _legs.c.state.in_(LIVE_LEGS),
         func.coalesce(_legs.c.end_cause, "") != COMPLETED_ELSEWHERE,
+    )
+)
+_OWN_CALLS = (
+    select(_calls.c.id)
+    .join_from(_calls, _legs, _legs.c.call_id == _calls.c.id)
+    .where(
+        _calls.c.from_agent_id == bindparam("agent_key"),
+        _legs.c.role == LegRole.CALLER,
+        _legs.c.state.in_(LIVE_LEGS),
     )
 )
 _ENTRY_OF_CALL = select(_entries.c.id, _entries.c.queue_id, _entries.c.state).where(
@@ -150,11 +172,12 @@ def read(connection: Connection, *, node: str, now: float) -> Standings:
 
 
 def held_by(tx: Transaction, agent_id: int) -> tuple[int, bool]:
-    """How many offers hold an agent, and whether one of them is a conversation."""
+    """How many offers and own calls hold an agent, and whether it is busy with one of them."""
     offers = tx.fetch(_HELD_BY_OFFERS, {"agent_key": agent_id})
     legs = tx.fetch(_HELD_BY_LEGS, {"agent_key": agent_id})
-    is_talking = any(state == OfferState.CONNECTED for _, state in offers)
-    return len({row[0] for row in (*offers, *legs)}), is_talking
+    own = {row[0] for row in tx.fetch(_OWN_CALLS, {"agent_key": agent_id})}
+    is_busy = bool(own) or any(state == OfferState.CONNECTED for _, state in offers)
+    return len({row[0] for row in (*offers, *legs)}) + len(own), is_busy
 
 
 def times_of(tx: Transaction, call_id: str) -> CallTimes:

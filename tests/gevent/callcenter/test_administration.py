@@ -100,6 +100,18 @@ def test_who_was_removed_can_be_added_again_as_the_same_agent(asked: tuple[Desk,
         (lambda admin: admin.agents.pause("alice", reason="lunch", by="x"), "alice is offline"),
         (lambda admin: admin.agents.pause("alice", reason="a\nb", by="x"), "printable"),
         (lambda admin: admin.agents.resume("alice", by="x"), "allowed: available, paused"),
+        (lambda admin: admin.agents.resume("nobody", by="x"), "no agent 'nobody'"),
+        (lambda admin: admin.agents.sign_on("nobody", by="x"), "no agent 'nobody'"),
+        (lambda admin: admin.agents.sign_on("alice", by="x"), "alice has no phone"),
+        (lambda admin: admin.agents.sign_off("nobody", by="x"), "no agent 'nobody'"),
+        (lambda admin: admin.agents.end_wrap_up("nobody", by="x"), "no agent 'nobody'"),
+        (lambda admin: admin.agents.end_wrap_up("alice", by="x"), "alice is offline and has no wrap-up"),
+        (lambda admin: admin.agents.end_wrap_up("alice", code="sale", by="x"), "has no wrap-up"),
+        (lambda admin: admin.agents.extend_wrap_up("alice", seconds=5.0, by="x"), "has no wrap-up"),
+        (lambda admin: admin.agents.extend_wrap_up("alice", seconds=-5.0, by="x"), "0"),
+        (lambda admin: admin.agents.set_wrap_up_code("alice", code="sale", by="x"), "no conversation"),
+        (lambda admin: admin.agents.set_max_calls("nobody", 2, by="x"), "no agent 'nobody'"),
+        (lambda admin: admin.agents.set_max_calls("alice", 0, by="x"), "1 to 100"),
         (lambda admin: admin.queues.show("none"), "no queue 'none'"),
         (lambda admin: admin.calls.show("abc"), "no call whose id begins with abc"),
         (lambda admin: admin.calls.show("xyz"), "hexadecimal"),
@@ -235,6 +247,12 @@ def test_draining_over_the_socket_is_told_and_logged(live: tuple[Desk, RemoteAdm
         ("POST", "agents"),
         ("DELETE", "agents/alice"),
         ("POST", "agents/alice/pause"),
+        ("PATCH", "agents/alice"),
+        ("POST", "agents/alice/sign_on"),
+        ("POST", "agents/alice/sign_off"),
+        ("POST", "agents/alice/wrap_up/end"),
+        ("POST", "agents/alice/wrap_up/extend"),
+        ("POST", "agents/alice/wrap_up/code"),
         ("GET", "queues"),
         ("GET", "calls"),
         ("POST", "drain"),
@@ -261,6 +279,51 @@ def test_a_body_that_is_not_as_it_must_be(live: tuple[Desk, RemoteAdministration
 
 
 @pytest.mark.parametrize(
+    ("method", "resource", "body", "said"),
+    [
+        ("PATCH", "alice", {}, "max_calls must be a whole number"),
+        ("PATCH", "alice", {"max_calls": True}, "max_calls must be a whole number"),
+        ("PATCH", "alice", {"max_calls": 10**30}, "max_calls must be a whole number from 1 to 100"),
+        ("POST", "alice/pause", {"reason": "lunch", "after_call": "yes"}, "after_call must be true or false"),
+        ("POST", "alice/wrap_up/end", {"code": 5}, "code must be a text"),
+        ("POST", "alice/wrap_up/extend", {}, "seconds must be given"),
+        ("POST", "alice/wrap_up/extend", {"seconds": 1e9}, "seconds must be a number from 0 to 86400"),
+        ("POST", "alice/wrap_up/code", {}, "code must be a text"),
+    ],
+)
+def test_what_is_wanted_of_an_agent_must_be_said_right(
+    live: tuple[Desk, RemoteAdministration], method: str, resource: str, body: object, said: str
+) -> None:
+    desk, _ = live
+    before = desk.rows("select * from agents"), desk.rows("select * from event_log")
+    with pytest.raises(CallCenterError, match=said):
+        ask(
+            Path(desk.settings.general.control_socket),
+            f"/api/v1/agents/{resource}",
+            method=method,
+            body=body,
+        )
+    assert (desk.rows("select * from agents"), desk.rows("select * from event_log")) == before
+
+
+def test_a_pause_after_the_call_is_seen_and_taken_back(live: tuple[Desk, RemoteAdministration]) -> None:
+    desk, administration = live
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    assert alice.wait_for_call().confirmed.wait(5)
+    desk.until("select state from agents", "busy")
+    administration.agents.pause("alice", reason="lunch", after_call=True, by="x")
+    shown = administration.agents.list_all()[0]
+    assert (shown["state"], shown["pause_reason"], shown["pause_next_reason"]) == ("busy", None, "lunch")
+    administration.agents.resume("alice", by="x")
+    assert administration.agents.list_all()[0]["pause_next_reason"] is None
+    administration.agents.pause("alice", reason="training", after_call=True, by="x")
+    caller.hang_up()
+    desk.until("select state from agents", "paused")
+    assert administration.agents.list_all()[0]["pause_reason"] == "training"
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"skills": {"x": 1e999}},
@@ -268,6 +331,7 @@ def test_a_body_that_is_not_as_it_must_be(live: tuple[Desk, RemoteAdministration
         {"skills": {"x": 0}},
         {"skills": {"\ud800": 1}},
         {"queues": ["\ud800"]},
+        {"max_calls": "2"},
         {"queues": [5]},
         {"ha1": {"MD5": "no digest", "SHA-256": "1" * 64}},
         {"ha1": {"MD5": "1" * 32, "SHA-256": "\ud800" * 64}},

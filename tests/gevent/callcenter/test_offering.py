@@ -118,6 +118,31 @@ def test_one_dead_phone_among_live_ones_is_no_missed_offer(make_desk: MakeDesk) 
     assert desk.one("select state from offers")["state"] == "ended"
 
 
+@pytest.mark.parametrize(
+    ("statuses", "result", "status"),
+    [
+        ((480, 486), "busy", 486),
+        ((503, 480), "unreachable", 480),
+        ((404, 403), "rejected", 403),
+        ((486, 603), "rejected", 603),
+        ((503, 600), "busy", 600),
+    ],
+)
+def test_an_offer_that_all_phones_refuse_ends_by_the_best_answer(
+    make_desk: MakeDesk, statuses: tuple[int, int], result: str, status: int
+) -> None:
+    """The best is a 6xx, else of the lowest class what a phone has said that is there."""
+    desk = make_desk("alice")
+    for each in statuses:
+        desk.agent("alice", script=reject_with(each))
+    caller = desk.phone().call("support")
+    desk.until("select count(*) > 0 from offers where ended_at is not null", 1)
+    offer = desk.rows("select state, sip_status from offers order by offered_at")[0]
+    assert (offer["state"], offer["sip_status"]) == (result, status)
+    caller.hang_up()
+    desk.until("select state from agents", "available")
+
+
 def test_an_answer_without_a_usable_codec_is_a_refusal(make_desk: MakeDesk) -> None:
     desk = make_desk("alice", "bob")
     odd = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4 RTP/AVP 96\r\n"

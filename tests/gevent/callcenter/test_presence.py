@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import gevent
 import pytest
 
+from callengine.cli._office import office
+from callengine.errors import CallCenterError
 from callengine.sip.flow import Flow
 from callengine.sip.registration import RegistrationFailed
 from tests.gevent.callcenter.conftest import Desk
@@ -49,6 +52,96 @@ def test_an_agent_that_leaves_in_a_call_is_offline_after_it(make_desk: MakeDesk)
     assert desk.one(STATE)["state"] == "busy"
     caller.hang_up()
     desk.until(STATE, "offline")
+
+
+def test_a_sign_off_by_hand_lasts_until_a_new_registration(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    sign_off(desk)
+    assert desk.one(STATE)["state"] == "offline"
+    assert alice.refresh()
+    assert desk.one(STATE)["state"] == "offline"
+    second = desk.agent("alice")
+    assert desk.one(STATE)["state"] == "available"
+    second.unregister()
+    assert desk.one(STATE)["state"] == "available"
+
+
+def test_where_signing_on_is_explicit_registering_makes_reachable_alone(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice", AGENTS__SIGN_ON="explicit")
+    with pytest.raises(CallCenterError, match="alice has no phone that could ring"):
+        sign_on(desk)
+    alice = desk.agent("alice")
+    assert desk.one(STATE)["state"] == "offline"
+    sign_on(desk)
+    before = desk.one("select count(*) as n from event_log")["n"]
+    assert alice.refresh()
+    assert desk.one(STATE)["state"] == "available"
+    assert desk.one("select count(*) as n from event_log")["n"] == before
+    assert desk.agent_is_free_for_another(alice)
+    alice.unregister()
+    assert desk.one(STATE)["state"] == "offline"
+    alice.register()
+    assert desk.one(STATE)["state"] == "offline"
+
+
+def test_where_signing_on_is_explicit_a_phone_that_comes_back_in_a_call_stays(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice", AGENTS__SIGN_ON="explicit")
+    alice = desk.agent("alice")
+    sign_on(desk)
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    desk.until(STATE, "busy")
+    alice.unregister()
+    alice.register()
+    caller.hang_up()
+    desk.until(STATE, "available")
+
+
+def test_who_signs_off_in_a_call_is_offline_after_it(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    caller = desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    desk.until(STATE, "busy")
+    sign_off(desk)
+    assert desk.one(STATE)["state"] == "busy"
+    caller.hang_up()
+    desk.until(STATE, "offline")
+
+
+def test_an_agent_of_two_calls_is_offered_a_second_one(make_desk: MakeDesk) -> None:
+    desk = make_desk("alice")
+    alice = desk.agent("alice")
+    first, second = desk.phone().call("support"), desk.phone().call("support")
+    alice.wait_for_call().confirmed.wait(5)
+    gevent.sleep(0.1)
+    assert len(alice.calls) == 1
+    with office(desk.settings) as administration:
+        administration.agents.set_max_calls("alice", 2, by="x")
+    alice.wait_for_call(2).confirmed.wait(5)
+    desk.until("select load from agents", 2)
+    with office(desk.settings) as administration:
+        administration.agents.set_max_calls("alice", 1, by="x")
+    third = desk.phone().call("support")
+    first.hang_up()
+    desk.until("select load from agents", 1)
+    gevent.sleep(0.1)
+    assert len(alice.calls) == 2
+    second.hang_up()
+    alice.wait_for_call(3).confirmed.wait(5)
+    third.hang_up()
+    desk.until(STATE, "available")
+
+
+def sign_on(desk: Desk) -> None:
+    with office(desk.settings) as administration:
+        administration.agents.sign_on("alice", by="x")
+
+
+def sign_off(desk: Desk) -> None:
+    with office(desk.settings) as administration:
+        administration.agents.sign_off("alice", by="x")
 
 
 @pytest.mark.parametrize(("name", "password"), [("alice", "wrong"), ("mallory", "secret")])

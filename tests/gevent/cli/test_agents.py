@@ -43,6 +43,67 @@ def test_one_agent_is_added_with_its_queue_and_digests(url: str) -> None:
     assert secrets == {each: ha1("alice", "call-center.local", "p", each) for each in ("MD5", "SHA-256")}
 
 
+def test_an_agent_may_have_several_calls(url: str) -> None:
+    assert run("add", "alice", "--password", "p", "--max-calls", "3").exit_code == 0
+    assert stored(url)["alice"].max_concurrent_calls == 3
+    result = run("set", "alice", "--max-calls", "2")
+    assert (result.exit_code, result.output) == (0, "Agent alice may have 2 calls.\n")
+    assert stored(url)["alice"].max_concurrent_calls == 2
+    for wrong in (
+        ["set", "alice", "--max-calls", "0"],
+        ["add", "bob", "--password", "p", "--max-calls", "101"],
+    ):
+        result = run(*wrong)
+        assert result.exit_code == 1
+        assert "calls at once; allowed: 1 to 100" in result.output
+    assert list(stored(url)) == ["alice"]
+
+
+def test_a_pause_can_be_ordered_for_the_next_sign_on(url: str) -> None:
+    run("add", "alice", "--password", "p")
+    result = run("pause", "alice", "--reason", "lunch", "--after-call")
+    assert (result.exit_code, result.output) == (
+        0,
+        "Agent alice is paused (lunch) as soon as it has no call.\n",
+    )
+    assert stored(url)["alice"].pause_next_reason == "lunch"
+    assert "offline (then lunch)" in run("list").output
+    assert run("resume", "alice").exit_code == 0
+    assert stored(url)["alice"].pause_next_reason is None
+
+
+@pytest.mark.usefixtures("url")
+def test_signing_on_and_off_by_hand() -> None:
+    run("add", "alice", "--password", "p")
+    result = run("sign-on", "alice")
+    assert result.exit_code == 1
+    assert "alice has no phone that could ring" in result.output
+    assert run("sign-off", "alice").output == "Agent alice is signed off.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "said"),
+    [
+        (["--end"], 1, "alice is offline and has no wrap-up"),
+        (["--end", "--code", "sale"], 1, "alice is offline and has no wrap-up"),
+        (["--extend", "5"], 1, "alice is offline and has no wrap-up"),
+        (["--extend", "-5"], 1, "-5 more seconds"),
+        (["--code", "sale"], 1, "alice has had no conversation"),
+        ([], 2, "say --end"),
+        (["--end", "--extend", "5"], 2, "say --end"),
+        (["--code", "sale", "--extend", "5"], 2, "say --end"),
+        (["--extend", "long"], 2, "not a valid float"),
+    ],
+)
+def test_a_wrap_up_that_is_none_is_refused(url: str, options: list[str], exit_code: int, said: str) -> None:
+    run("add", "alice", "--password", "p")
+    result = run("wrap-up", "alice", *options)
+    assert result.exit_code == exit_code
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert stored(url)["alice"].state == "offline"
+
+
 def test_a_file_of_agents_is_imported(url: str, tmp_path: Path) -> None:
     file = tmp_path / "agents.csv"
     file.write_text("name,password,queues,skills\nann,p,support,french:5 chess\n\nbob,q,,\n")

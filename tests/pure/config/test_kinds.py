@@ -13,6 +13,7 @@ from callengine.config.kinds import (
     Switch,
     Text,
     Whole,
+    Words,
     mask_password,
 )
 
@@ -31,6 +32,8 @@ WORDS = ("MD5", "SHA-256")
         (Switch(), False, False),
         (Choice(("a", "b")), "b", "b"),
         (Choices(WORDS), ["SHA-256", "MD5"], ("SHA-256", "MD5")),
+        (Words("words"), [], ()),
+        (Words("words"), ["lunch", "long break"], ("lunch", "long break")),
         (Size(), "100 MB", 100_000_000),
         (Size(), "1kB", 1000),
         (DatabaseUrl(), "sqlite:x.db", "sqlite:x.db"),
@@ -71,6 +74,12 @@ def test_reads(kind: Kind, value: object, expected: object) -> None:
         (Choices(WORDS), ["MD5", "MD5"]),
         (Choices(WORDS), ["SHA-512"]),
         (Choices(WORDS), [["MD5"]]),
+        (Words("words"), "lunch"),
+        (Words("words"), ["lunch", "lunch"]),
+        (Words("words"), [" "]),
+        (Words("words"), ["two\nlines"]),
+        (Words("words"), [5]),
+        (Words("words", longest=3), ["four"]),
         (Size(), "0 MB"),
         (Size(), "100"),
         (Size(), 100),
@@ -92,6 +101,7 @@ def test_refuses(kind: Kind, value: object) -> None:
         (Size(), 100_000_000, "100 MB"),
         (Size(), 1500_000, "1500 kB"),
         (Choices(WORDS), ("MD5",), ["MD5"]),
+        (Words("words"), ("lunch",), ["lunch"]),
         (Text("anything"), "x", "x"),
     ],
 )

@@ -184,10 +184,10 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
             "security.digest_algorithms = []: must be a list of one or more ",
         ),
         ({"QUEUES__A B__CAPACITY": "1"}, "queues.'a b': the name must be "),
-        ({"NUMBERS__X": "{}"}, "numbers.x.destination is missing: must be queue:NAME or hangup:CODE "),
+        ({"NUMBERS__X": "{}"}, "numbers.x.destination is missing: must be queue:NAME, agent:NAME, "),
         (
             {"NUMBERS__X__DESTINATION": "hangup:200"},
-            'numbers.x.destination = "hangup:200": must be queue:NAME ',
+            'numbers.x.destination = "hangup:200": must be queue:NAME, ',
         ),
         ({"QUEUES__SUPPORT__CAPACTY": "5"}, "did you mean CALLENGINE_QUEUES__SUPPORT__CAPACITY?"),
         ({"SIP__PASSWORD": "hunter2"}, "sip.password = ***: there is no such setting"),

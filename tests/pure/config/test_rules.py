@@ -56,6 +56,11 @@ def problem(variables: dict[str, str]) -> str:
             " routing.agent_assignment_timeout_seconds, which is 45",
         ),
         (
+            {"QUEUES__SUPPORT__WRAP_UP_CODE_REQUIRED": "true"},
+            "queues.support.wrap_up_code_required = true: allowed only with a wrap-up;"
+            " queues.support.wrap_up_seconds is 0",
+        ),
+        (
             {"ROUTING__AGENT_ASSIGNMENT_TIMEOUT_SECONDS": "10"},
             "queues.support.ring_timeout_seconds = 20: must not be above",
         ),
@@ -64,6 +69,18 @@ def problem(variables: dict[str, str]) -> str:
             'numbers.1.destination = "queue:suport": there is no queue suport; did you mean queue:support?',
         ),
         ({"NUMBERS__1__DESTINATION": "queue:zzz"}, "there is no queue zzz (set in"),
+        (
+            {
+                "NUMBERS__1__DESTINATION": "feature:pause:sleep",
+                "AGENTS__PAUSE_REASONS": '["lunch", "training"]',
+            },
+            "pauses for sleep, which agents.pause_reasons does not have; "
+            "allowed: feature:pause:lunch, feature:pause:training",
+        ),
+        (
+            {"NUMBERS__1__DESTINATION": "feature:pause", "AGENTS__PAUSE_REASONS": '["lunch"]'},
+            "pauses for feature, which agents.pause_reasons does not have",
+        ),
         ({"MEDIA__SOCKET": "/" + "x" * 107}, "a Unix socket's path has at most 107 bytes"),
     ],
 )
@@ -76,9 +93,13 @@ def test_a_breach_is_refused_by_name(variables: dict[str, str], told: str) -> No
     [
         {"SECURITY__OPEN_INBOUND": "true", "SIP__HOST": "127.0.0.2"},
         {"SIP__HOST": "0.0.0.0", "SIP__ADVERTISED_HOST": "192.0.2.1"},
+        {"NUMBERS__1__DESTINATION": "feature:pause:lunch", "AGENTS__PAUSE_REASONS": '["lunch"]'},
+        {"NUMBERS__1__DESTINATION": "feature:pause"},
+        {"NUMBERS__1__DESTINATION": "agent:nobody"},
         {"DATABASE__URL": "postgresql://h/d", "DATABASE__MAX_CONNECTIONS": "5"},
         {"DATABASE__ENABLE_WAL_MODE": "false"},
         {"QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "45"},
+        {"QUEUES__SUPPORT__WRAP_UP_CODE_REQUIRED": "true", "QUEUES__SUPPORT__WRAP_UP_SECONDS": "5"},
         {"NUMBERS__1__DESTINATION": "hangup:603"},
     ],
 )

@@ -1,9 +1,11 @@
 """Authenticator: 401, then 403; the same for unknown users; stale and replayed nonces; several algorithms."""
 
+from dataclasses import replace
+
 import pytest
 
 from callengine.sip.auth import Challenge, NonceBook, answer, ha1
-from callengine.sip.authenticator import AuthenticationRefused, Authenticator
+from callengine.sip.authenticator import AS_PROXY, AuthenticationRefused, Authenticator
 from callengine.sip.headers import Headers
 from callengine.sip.message import Request
 from tests.fakes.clock import FakeClock
@@ -111,3 +113,47 @@ def test_credentials_of_another_realm_and_nonsense_are_passed_over(clock: FakeCl
     (challenge,) = _challenges(authenticator, _request("Digest nonsense", "Basic abc"))
     other = Challenge(realm="elsewhere", nonce=challenge.nonce)
     assert authenticator.username(_request(_answer(other), _answer(challenge))) == "alice"
+
+
+def test_a_proxy_asks_in_its_own_words(clock: FakeClock) -> None:
+    authenticator = Authenticator(
+        realm=REALM, credentials=_credentials, nonce_book=NonceBook(b"key"), clock=clock, asking=AS_PROXY
+    )
+    bare = Request("INVITE", "sip:support@example.com", Headers([]))
+    assert not authenticator.has_credentials(bare)
+    refusal = authenticator.challenge(bare)
+    assert refusal is not None
+    assert refusal.sip_status == 407
+    ((name, value),) = refusal.headers
+    assert name == "Proxy-Authenticate"
+    credentials = answer(
+        Challenge.parse(value),
+        username="alice",
+        password="secret",
+        method="INVITE",
+        uri=bare.uri,
+        cnonce="abc",
+    )
+    proven = Request("INVITE", bare.uri, Headers([("Proxy-Authorization", credentials)]))
+    assert authenticator.has_credentials(proven)
+    assert authenticator.challenge(proven) is None
+    assert authenticator.username(proven) == "alice"
+    as_server = Request("INVITE", bare.uri, Headers([("Authorization", credentials)]))
+    assert authenticator.challenge(as_server) is not None
+
+
+def test_what_cannot_be_judged_is_challenged_without_a_look_at_any_secret(clock: FakeClock) -> None:
+    def nobody_asks(_username: str) -> None:
+        raise AssertionError("secrets were read")
+
+    authenticator = Authenticator(
+        realm=REALM, credentials=nobody_asks, nonce_book=NonceBook(b"key", lifetime=300.0), clock=clock
+    )
+    (challenge,) = _challenges(authenticator, _request())
+    proof = _request(_answer(challenge))
+    assert authenticator.challenge(proof) is None
+    clock.advance(301)
+    for request in (proof, _request(_answer(replace(challenge, nonce="made up")))):
+        refusal = authenticator.challenge(request)
+        assert refusal is not None
+        assert "stale=true" in refusal.headers[0][1]

@@ -460,3 +460,29 @@ def test_an_answer_that_crosses_the_cancel_which_the_other_end_does_not_know_is_
     assert asked.statuses[-1] == 200
     assert len(asked.failures) == 1
     _ends(wire)
+
+
+def test_what_is_refused_at_once_holds_nothing_and_is_answered_alike_each_time() -> None:
+    wire, alice, bob = _pair(2)
+    bob.refuse_at_once = lambda _request: (407, (("Proxy-Authenticate", "Digest realm=x"),))
+    asked = alice.ask(alice.request("INVITE"), bob)
+    wire.run(0.3)
+    assert (asked.statuses, bob.layer.count(), len(bob.queue)) == ([], 0, 0)
+    wire.run(5.0)
+    assert asked.statuses == [407]
+    assert asked.responses[0].headers.get("proxy-authenticate") == "Digest realm=x"
+    assert (bob.served, bob.layer.count(), len(bob.queue)) == ([], 0, 0)
+    assert bob.counts.requests == {("INVITE", 407): 2}
+    tags = {parse(each.wire).to.tag for each in wire.datagrams if each.word == "407 INVITE"}
+    assert len(tags) == 1
+    assert None not in tags
+    _ends(wire)
+
+
+def test_what_belongs_to_a_dialog_is_not_refused_at_once() -> None:
+    wire, alice, bob = _pair()
+    bob.refuse_at_once = lambda _request: (407, ())
+    bob.on_request = lambda transaction: transaction.answer(481)
+    asked = alice.ask(alice.request("INVITE", To="<sip:bob@example.com>;tag=b"), bob)
+    wire.run(1.0)
+    assert asked.statuses == [481]

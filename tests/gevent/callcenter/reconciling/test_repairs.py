@@ -168,6 +168,34 @@ def test_an_agent_that_talks_is_not_free(make_ward: MakeWard) -> None:
     ward.nothing_is_left()
 
 
+def test_an_agent_that_calls_is_not_free(make_ward: MakeWard) -> None:
+    ward = make_ward("alice", "bob")
+    alice, bob = ward.desk.agent("alice"), ward.desk.agent("bob")
+    call = alice.call_as_agent("bob")
+    assert bob.wait_for_call().confirmed.wait(5)
+    ward.damage("UPDATE agents SET state = 'available', load = 0 WHERE name = 'alice'")
+    ward.wait_for_repair(Reason.AGENT_LOAD_DIFFERS)
+    ward.desk.until("select state from agents where name = 'alice'", "busy")
+    assert call.hang_up()
+    ward.nothing_is_left()
+    assert ward.repaired() == [Reason.AGENT_LOAD_DIFFERS]
+
+
+def test_a_call_to_one_agent_without_a_story_is_ended(make_ward: MakeWard) -> None:
+    ward = make_ward("alice", "bob")
+    alice, bob = ward.desk.agent("alice"), ward.desk.agent("bob")
+    call = alice.call_as_agent("bob")
+    assert bob.wait_for_call().confirmed.wait(5)
+    ward.parts.people.live.remove(ward.the_call())
+    ward.wait_for_repair(Reason.CALL_WITHOUT_STORY)
+    assert call.ended.wait(5)
+    assert bob.wait_for_call().ended.wait(5)
+    record = ward.desk.one("select * from calls")
+    assert (record["disposition"], record["cause"]) == ("failed", Reason.CALL_WITHOUT_STORY)
+    assert record["wait_seconds"] is not None
+    ward.nothing_is_left()
+
+
 def test_an_agent_whose_phone_is_not_registered_is_signed_off(make_ward: MakeWard) -> None:
     ward = make_ward("alice")
     ward.desk.agent("alice")
@@ -199,6 +227,26 @@ def test_an_agent_that_dispatch_believes_offline_is_offered_calls(make_ward: Mak
     alice = ward.desk.agent("alice")
     ward.parts.people.roster.find("alice").state = AgentState.OFFLINE
     ward.parts.people.roster.let_go(ward.parts.people.roster.find("alice"))
+    ward.wait_for_repair(Reason.ROSTER_DIFFERS)
+    assert ward.desk.agent_is_free_for_another(alice)
+
+
+def test_an_agent_whose_delay_nobody_ends_is_offered_calls(make_ward: MakeWard) -> None:
+    ward = make_ward("alice")
+    alice = ward.desk.agent("alice")
+    agent = ward.parts.people.roster.find("alice")
+    agent.delayed_until = 1.0
+    ward.parts.people.roster.let_go(agent)
+    ward.wait_for_repair(Reason.ROSTER_DIFFERS)
+    assert ward.desk.agent_is_free_for_another(alice)
+
+
+def test_an_agent_that_dispatch_believes_about_to_leave_is_offered_calls(make_ward: MakeWard) -> None:
+    ward = make_ward("alice")
+    alice = ward.desk.agent("alice")
+    agent = ward.parts.people.roster.find("alice")
+    agent.is_leaving = True
+    ward.parts.people.roster.let_go(agent)
     ward.wait_for_repair(Reason.ROSTER_DIFFERS)
     assert ward.desk.agent_is_free_for_another(alice)
 

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from callengine.db.committer import Committer
 from callengine.db.models import Agent
 from callengine.db.repositories import bindings
-from callengine.db.repositories.bindings import BindingRecord, ExpiredBinding
+from callengine.db.repositories.bindings import BindingRecord, GoneBinding
 from callengine.errors import AgentNotFound, DatabaseError, GuardFailed
 from tests.fakes import rows
 from tests.fakes.clock import FakeClock
@@ -105,7 +105,7 @@ def test_what_has_expired_is_removed_and_told(committer: Committer, clock: FakeC
     clock.advance(60)
     gone = committer.commit(bindings.remove_expired)
     assert sorted(gone, key=lambda one: one.agent) == [
-        ExpiredBinding(1, "alice", PHONE.contact, remaining=1),
-        ExpiredBinding(2, "bob", PHONE.contact, remaining=0),
+        GoneBinding(1, "alice", PHONE.contact, remaining=1),
+        GoneBinding(2, "bob", PHONE.contact, remaining=0),
     ]
     assert committer.commit(bindings.remove_expired) == []

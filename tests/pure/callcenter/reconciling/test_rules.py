@@ -25,6 +25,7 @@ from callengine.callcenter.reconciling.rules import disagreements, expected_load
 from callengine.callcenter.repair_reasons import Reason
 
 UP = KnownLeg(is_up=True, is_confirmed=True, dialog_is_known=True)
+RINGS = KnownLeg(is_up=True, is_confirmed=False, dialog_is_known=True)
 OVER = KnownLeg(is_up=False, is_confirmed=True, dialog_is_known=False)
 
 HEALTHY = Picture(
@@ -179,6 +180,10 @@ WRONG: list[tuple[Reason, str | int, dict[str, Any]]] = [
     (Reason.AGENT_NOT_SIGNED_ON, 6, {"registered": H.registered | {6}}),
     (Reason.ROSTER_DIFFERS, 4, {"roster": changed(H.roster, 4, state="offline")}),
     (Reason.ROSTER_DIFFERS, 4, {"roster": without(H.roster, 4)}),
+    (Reason.ROSTER_DIFFERS, 4, {"roster": changed(H.roster, 4, delayed_until=999.0)}),
+    (Reason.ROSTER_DIFFERS, 4, {"agents": changed(H.agents, 4, delayed_until=1001.0)}),
+    (Reason.ROSTER_DIFFERS, 2, {"agents": changed(H.agents, 2, pause_next_reason="lunch")}),
+    (Reason.ROSTER_DIFFERS, 2, {"roster": changed(H.roster, 2, is_leaving=True)}),
     (Reason.AGENT_HELD_FOR_NOBODY, 4, {"roster": changed(H.roster, 4, held=True)}),
 ]
 
@@ -207,6 +212,16 @@ def test_every_reason_that_the_rules_give_is_tried_here() -> None:
     assert tried == set(Reason) - of_the_start
 
 
+def test_an_agent_that_was_signed_off_by_hand_may_have_a_phone() -> None:
+    agents = changed(HEALTHY.agents, 6, signed_on=False)
+    assert disagreements(replace(HEALTHY, agents=agents, registered=HEALTHY.registered | {6})) == []
+
+
+def test_a_delay_that_is_over_is_none() -> None:
+    agents = changed(HEALTHY.agents, 4, delayed_until=999.0)
+    assert disagreements(replace(HEALTHY, agents=agents)) == []
+
+
 def test_a_media_side_that_does_not_answer_tells_nothing() -> None:
     assert disagreements(replace(HEALTHY, media=None)) == []
 
@@ -226,3 +241,47 @@ def test_a_phone_that_refused_while_another_one_rings_is_left_to_the_offer() -> 
 def test_the_legs_of_an_offer_that_rings_at_two_phones_hold_one_agent_once() -> None:
     second = LegRow("l-alice-2", "ringing", "o-ringing", 1, "inviting", None)
     assert expected_loads(replace(HEALTHY, legs={**HEALTHY.legs, "l-alice-2": second})) == {1: 1, 2: 1, 3: 1}
+
+
+def test_a_call_to_one_agent_holds_both_and_needs_no_place() -> None:
+    """Dave calls erin: her phone rings, and he hears that."""
+    picture = replace(
+        HEALTHY,
+        calls={**H.calls, "direct": CallRow("direct", "offered", None)},
+        offers={**H.offers, "o-direct": OfferRow("o-direct", "direct", None, 5, "ringing", 1010.0)},
+        legs={
+            **H.legs,
+            "l-dave": LegRow("l-dave", "direct", None, None, "inviting", None, made_by=4),
+            "l-erin": LegRow("l-erin", "direct", "o-direct", 5, "inviting", None),
+        },
+        stories={**H.stories, "direct": Story(None, frozenset(["o-direct"]), False, False, False, ())},
+        known_legs={**H.known_legs, "l-dave": RINGS, "l-erin": RINGS},
+        agents={
+            **H.agents,
+            4: AgentRow(4, "dave", "busy", 1, None),
+            5: AgentRow(5, "erin", "reserved", 1, None),
+        },
+        roster={**H.roster, 4: KnownAgent("busy", 1, False), 5: KnownAgent("reserved", 1, False)},
+        media=(H.media or frozenset()) | {"l-dave", "l-erin"},
+    )
+    assert disagreements(picture) == []
+    assert expected_loads(picture) == {1: 1, 2: 1, 3: 1, 4: 1, 5: 1}
+
+
+@pytest.mark.parametrize("state", ["connected", "ending"])
+def test_an_agent_s_own_call_holds_it_until_its_phone_is_quiet(state: str) -> None:
+    own = {**H.legs, "l-dave": LegRow("l-dave", "gone", None, None, state, None, made_by=4)}
+    assert expected_loads(replace(HEALTHY, legs=own))[4] == 1
+
+
+def test_an_agent_that_calls_in_its_wrap_up_is_known_as_leaving() -> None:
+    own = LegRow("l-erin", "talking", None, None, "connected", None, made_by=5)
+    picture = replace(
+        HEALTHY,
+        legs={**H.legs, "l-erin": own},
+        known_legs={**H.known_legs, "l-erin": UP},
+        media=(H.media or frozenset()) | {"l-erin"},
+        agents={**H.agents, 5: AgentRow(5, "erin", "busy", 1, 1005.0)},
+        roster={**H.roster, 5: KnownAgent("busy", 1, False, True)},
+    )
+    assert disagreements(picture) == []
