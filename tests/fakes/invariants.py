@@ -54,6 +54,11 @@ class Rows:
     def offers_of(self, call_id: str) -> list[Row]:
         return [offer for offer in self.offers if offer["call_id"] == call_id]
 
+    def made_by(self) -> dict[str, int | None]:
+        """The agent that has made a call, by the id of its place; it is not offered its own call."""
+        maker = {call["id"]: call["from_agent_id"] for call in self.calls}
+        return {entry["id"]: maker[entry["call_id"]] for entry in self.entries}
+
     def entries_of(self, call_id: str) -> list[Row]:
         return [entry for entry in self.entries if entry["call_id"] == call_id]
 
@@ -85,9 +90,14 @@ def _loads(rows: Rows) -> Iterator[str]:
             held[offer["agent_id"]].add(offer["id"])
         if offer["state"] == OfferState.CONNECTED:
             talking.add(offer["agent_id"])
+    made_by = {call["id"]: call["from_agent_id"] for call in rows.calls}
     for leg in rows.legs:
-        if leg["offer_id"] and leg["state"] in LIVE_LEGS and leg["end_cause"] != COMPLETED_ELSEWHERE:
+        if leg["state"] not in LIVE_LEGS:
+            continue
+        if leg["offer_id"] and leg["end_cause"] != COMPLETED_ELSEWHERE:
             held[agent_of[leg["offer_id"]]].add(leg["offer_id"])
+        elif leg["role"] == "caller" and made_by[leg["call_id"]]:
+            held[made_by[leg["call_id"]]].add(leg["call_id"])
     for agent in rows.agents:
         name, load, state = agent["name"], agent["load"], agent["state"]
         holds = len(held[agent["id"]])
@@ -119,10 +129,11 @@ def _calls(rows: Rows) -> Iterator[str]:
             yield f"call {key} is offered to nobody"
         if (state == CallState.CONNECTED) != any(o["state"] == OfferState.CONNECTED for o in offers):
             yield f"call {key} is {state}, its offers {[o['state'] for o in offers]}"
-        if not entries:
+        if not entries and call["queue_id"]:
             yield f"call {key} has no place"
-        elif state in _OF_LIVE_CALL and _OF_LIVE_CALL[state] not in [entry["state"] for entry in entries]:
-            yield f"call {key} is {state}, its places {[entry['state'] for entry in entries]}"
+        places = [entry["state"] for entry in entries]
+        if places and _OF_LIVE_CALL.get(state, places[0]) not in places:
+            yield f"call {key} is {state}, its places {places}"
         if len(live) > (state in (CallState.QUEUED, CallState.OFFERED)):
             yield f"call {key} is {state} and has the places {live}"
 
@@ -153,13 +164,9 @@ def _lost(center: PaperCenter, rows: Rows) -> Iterator[str]:
     """A caller whose phone has the call has a live call, and the other way round."""
     call_of = {leg["sip_call_id"]: leg["call_id"] for leg in rows.legs if leg["role"] == "caller"}
     live = {call["id"] for call in rows.calls if call["state"] != CallState.ENDED}
-    up = {
-        call_of.get(each.call_id)
-        for each in center.dialled
-        if each.answered.is_set() and not each.ended.is_set()
-    }
+    up = {call_of.get(each.call_id) for each in center.dialled if not each.ended.is_set()}
     if None in up:
-        yield "a phone has a call that was never stored"
+        yield "a phone has a call of which there is no row"
     yield from (f"the caller of {key} is lost" for key in up - live - {None})
     yield from (f"call {key} has no caller any more" for key in live - up)
 
@@ -181,11 +188,13 @@ def _lines(center: PaperCenter, rows: Rows) -> Iterator[str]:
 def _idle_beside_waiting(center: PaperCenter, rows: Rows) -> Iterator[str]:
     """No agent that could be rung is free beside a caller who waits, unless it has just missed that call."""
     serves = {(row["queue_id"], row["agent_id"]) for row in rows.memberships}
+    made_by = rows.made_by()
     for queue in center.parts.people.queues:
         for entry in queue.line:
             for agent in rows.agents:
+                is_possible = (queue.id, agent["id"]) in serves and made_by[entry.id] != agent["id"]
                 is_skipped = agent["id"] in entry.missed and center.time.monotonic() < entry.retry_at
-                if (queue.id, agent["id"]) in serves and _is_free(agent, center) and not is_skipped:
+                if is_possible and not is_skipped and _is_free(agent, center):
                     yield f"{agent['name']} is free and {entry.id} waits in {queue.name}"
 
 
@@ -231,17 +240,15 @@ class OrderOfService:
         self._seen = len(self._center.events)
         call_of = {entry["id"]: entry["call_id"] for entry in rows.entries}
         ranks = {entry["call_id"]: (-entry["priority"], entry["first_arrived_at"]) for entry in rows.entries}
-        moved = {event.call_id for event in news}
+        moved, made_by = {event.call_id for event in news}, rows.made_by()
         agents = {agent["name"]: agent["id"] for agent in rows.agents}
         for event in news:
             for entry in self._lines.get(event.queue or "", ()):
                 key = call_of[entry.id]
+                agent = agents[event.agent or ""]
                 stood_there = key not in moved and entry in self._line(event.queue or "")
-                if (
-                    stood_there
-                    and ranks[key] < ranks[event.call_id or ""]
-                    and agents[event.agent or ""] not in entry.missed
-                ):
+                may_have = agent not in entry.missed and made_by[entry.id] != agent
+                if stood_there and may_have and ranks[key] < ranks[event.call_id or ""]:
                     yield f"{event.agent} was given {event.call_id}, and {key} stood before it"
         self._lines = {queue.name: list(queue.line) for queue in self._center.parts.people.queues}
 

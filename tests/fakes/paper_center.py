@@ -140,7 +140,13 @@ class PaperCenter:
 
     def dial(self, number: str) -> OutgoingSession:
         """A caller calls, and takes the answer if one comes."""
-        session = self._phone("caller", just_ring).dial(number)
+        return self._has_dialled(self._phone("caller", just_ring).dial(number))
+
+    def dial_as_agent(self, phone: Phone, number: str) -> OutgoingSession:
+        """An agent calls from its phone, and takes the answer if one comes."""
+        return self._has_dialled(phone.dial_as_agent(number))
+
+    def _has_dialled(self, session: OutgoingSession) -> OutgoingSession:
         self.dialled.append(session)
         gevent.spawn(_take_answer, session)
         return session

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, Table, Update, literal_column, or_, select, updat
 from sqlalchemy.sql import ColumnElement, visitors
 from sqlalchemy.sql.expression import ColumnClause
 
-from callengine.callcenter import agents
+from callengine.callcenter import agents, own_calls
 from callengine.callcenter.agent_states import TRANSITIONS, AgentInput
 from callengine.db.base import Base, table_of
 from callengine.db.committer import Committer
@@ -25,7 +25,7 @@ from callengine.db.engine import reading
 from callengine.db.models import Agent, Call, Leg, Offer, Queue, QueueEntry
 from callengine.db.repositories import agent_states, calls, entries, legs, offers
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, GuardFailed, QueueFull
+from callengine.errors import CallCenterError, GuardFailed, NotAllowed, QueueFull
 from callengine.events.types import EventType
 from callengine.vocabulary import AgentState, CallState, EntryState, OfferState
 from tests.fakes import rows
@@ -151,25 +151,13 @@ def write_agent(**believed_to_be: Any) -> Temptation:
 
     def tempt(tx: Transaction) -> None:
         old = replace(agent_states.read_for_change(tx, 1), **believed_to_be)
-        write_standing(tx, old)
+        agent_states.write(tx, old, replace(old, state=AgentState.RESERVED, load=1))
 
     return tempt
 
 
-def write_standing(tx: Transaction, old: agent_states.AgentStanding) -> None:
-    agent_states.write(
-        tx,
-        old,
-        state=AgentState.RESERVED,
-        load=1,
-        available_since=None,
-        wrap_up_until=None,
-        pause_reason=None,
-    )
-
-
-FREE: Situation = {Agent: {"state": "available", "load": 0}}
-WAITING: Situation = {QueueEntry: {"state": "waiting"}, Call: {"state": "queued"}}
+FREE = {"state": "available", "load": 0, "signed_on": True}
+BUSY_WITH_ROOM = {"state": "busy", "load": 1, "max_concurrent_calls": 2, "signed_on": True}
 
 GUARDS = [
     # The claim
@@ -205,9 +193,40 @@ GUARDS = [
     ),
     Guard(
         "the agent has room for one more when it is claimed",
-        {Agent: {"state": "busy", "load": 2, "max_concurrent_calls": 2}},
+        {Agent: {"state": "busy", "load": 2, "max_concurrent_calls": 2, "signed_on": True}},
         claim,
         believed(max_concurrent_calls=3),
+    ),
+    Guard(
+        "the agent is not to be signed off when it is claimed",
+        {Agent: {"state": "busy", "load": 1, "max_concurrent_calls": 2, "signed_on": False}},
+        claim,
+        believed(signed_on=True),
+    ),
+    Guard(
+        "no pause is ordered for the agent when it is claimed",
+        {Agent: {**BUSY_WITH_ROOM, "pause_next_reason": "lunch"}},
+        claim,
+        believed(pause_next_reason=None),
+    ),
+    Guard(
+        "the agent does not call in its wrap-up when it is claimed",
+        {Agent: {**BUSY_WITH_ROOM, "wrap_up_until": rows.NOW + 60}},
+        claim,
+        believed(wrap_up_until=None),
+    ),
+    Guard(
+        "the agent is not left alone when it is claimed",
+        {Agent: {**FREE, "delayed_until": rows.NOW + 60, "delayed_after": "rejected"}},
+        claim,
+        believed(delayed_until=None),
+    ),
+    Guard(
+        "an agent that calls has room for it",
+        {Agent: {"state": "busy", "load": 1, "signed_on": True}},
+        lambda tx: own_calls.begin(tx, 1, call_id=CALL),
+        believed(max_concurrent_calls=2),
+        refusal=NotAllowed,
     ),
     Guard(
         "the agent's state is still the one that was read",
