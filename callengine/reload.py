@@ -10,7 +10,7 @@ from callengine.config import Settings
 from callengine.config.differences import Difference, differences, with_live_parts
 from callengine.db.engine import reading
 from callengine.db.repositories import queues
-from callengine.people import destinations_of
+from callengine.people import destinations_of, warn_of_gaps
 
 
 def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
@@ -24,6 +24,9 @@ def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
     store.store_queues(parts.base.committer, new)
     with reading(parts.base.engine) as connection:
         parts.people.queues.take_over(queues.read_queues(connection))
+    parts.people.queues.age_by(new.routing.ageing_points_per_minute)
+    parts.people.dispatch.take_over_rules()
+    warn_of_gaps(parts.base.engine, parts.people.queues)
     parts.people.numbers.replace(destinations_of(new))
     if new.log.level != old.log.level:
         log.set_level(new.log.level)

@@ -28,6 +28,7 @@ from callengine.callcenter.leg_rows import Owner
 from callengine.callcenter.legs import Legs
 from callengine.callcenter.numbers import Destination, HangUpWith, Numbers, ToAgent, ToFeature, ToQueue
 from callengine.callcenter.outbound import Outbound
+from callengine.callcenter.preference import prefer_last_agent
 from callengine.callcenter.queues import Queue, Queues
 from callengine.callcenter.roster import Agent, Roster
 from callengine.callcenter.talking import Talking
@@ -246,6 +247,11 @@ class Inbound:
         entry = Entry(new_id(), queue.id, 0, now, now, now + queue.rules.max_wait_time_seconds)
         entry.made_by = made_by.id if made_by else None
         call = self._arrivals.call_of(caller, dialled=dialled, at=now, place=entry)
+        if queue.rules.prefer_last_agent_seconds and made_by is None:
+            number = call.caller_number
+            self._committer.commit(
+                partial(prefer_last_agent, entry=entry, caller_number=number, rules=queue.rules)
+            )
         arrival = partial(self._store_arrival, call, queue, made_by)
         if not self._waiting.ring_at_once(call, arrival):
             self._committer.commit(arrival)
@@ -283,6 +289,8 @@ def _entry_row(call: Call, owner: Owner) -> dict[str, object]:
         "first_arrived_at": entry.first_arrived_at,
         "joined_at": entry.joined_at,
         "expires_at": entry.gives_up_at,
+        "preferred_agent_id": entry.preferred_agent_id,
+        "preferred_until": entry.preferred_until or None,
     }
 
 

@@ -104,7 +104,6 @@ class Offering:
             offer.offered_at, offer.deadline_at = now, now + queue.rules.ring_timeout_seconds
         call.offers = claimed
         call.entry.rounds += 1
-        queue.last_agent_id = claimed[0].agent_id
         return claimed
 
     def _store_claim(

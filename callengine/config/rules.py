@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from callengine.callcenter.routing.strategies import Strategies
 from callengine.config.schema import Settings
 
 DEFAULT = "default"
@@ -97,6 +98,30 @@ def _wrap_up_codes(settings: Settings) -> Iterator[Breach]:
             )
 
 
+def _strategies(settings: Settings) -> Iterator[Breach]:
+    """A strategy that another package brings must be one that can be used."""
+    usual = settings.routing.default_strategy
+    named = {"routing.default_strategy": usual}
+    for name, queue in settings.queues.items():
+        if queue.strategy != usual:
+            named[f"queues.{name}.strategy"] = queue.strategy
+    for name, strategy in named.items():
+        for problem in Strategies().learn([strategy]):
+            yield Breach(name, (), problem)
+
+
+def _skills(settings: Settings) -> Iterator[Breach]:
+    if settings.routing.enable_skills_routing:
+        return
+    for name, queue in settings.queues.items():
+        if queue.skills:
+            yield Breach(
+                f"queues.{name}.skills",
+                ("routing.enable_skills_routing",),
+                "not allowed while routing.enable_skills_routing is off",
+            )
+
+
 def _destinations(settings: Settings) -> Iterator[Breach]:
     for number, entry in settings.numbers.items():
         kind, _, queue = entry.destination.partition(":")
@@ -129,6 +154,8 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _database,
     _ring_timeouts,
     _wrap_up_codes,
+    _strategies,
+    _skills,
     _destinations,
     _pauses,
 )

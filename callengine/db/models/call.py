@@ -24,6 +24,7 @@ class Call(Base):
         ),
         Index(None, "node", "state"),
         Index(None, "arrived_at"),
+        Index(None, "caller_number", "arrived_at"),
         Index(
             None,
             "from_agent_id",
