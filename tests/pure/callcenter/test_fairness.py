@@ -59,7 +59,16 @@ class Shift:
         return max(counts) - min(counts)
 
 
-_STANDING = {"signed_on": True, "pause_next_reason": None, "delayed_until": None, "delayed_after": None}
+_STANDING = {
+    "signed_on": True,
+    "pause_next_reason": None,
+    "wrap_up_until": None,
+    "delayed_until": None,
+    "delayed_after": None,
+    "calls_handled": 0,
+    "talk_seconds": 0.0,
+    "counted_on": None,
+}
 
 
 @pytest.mark.parametrize("agents", [2, 3, 7])
