@@ -104,7 +104,7 @@ def _open_database(
 ) -> tuple[Engine, Committer, Checkpointer]:
     engine = store.open_engine(settings)
     opened.callback(engine.dispose)
-    opened.enter_context(claim(engine))
+    claimed = opened.enter_context(claim(engine))
     turn = BoundedSemaphore()
     checkpointer = Checkpointer(engine, turn=turn)
     checkpointer.start()
@@ -114,6 +114,7 @@ def _open_database(
         clock=clock,
         publish=bus.publish,
         turn=turn,
+        claim=claimed,
         commit_in_thread=settings.database.synchronous == "full" and not in_memory(engine),
     )
     committer.start()
