@@ -74,12 +74,12 @@ def upgrade() -> None:
     _change_words(new=True)
     with op.batch_alter_table("offers") as batch:
         batch.alter_column("entry_id", existing_type=sa.String(32), nullable=True)
-    op.create_index("ix_event_log_agent_number", "event_log", ["agent", "number"])
+    op.create_index("ix_event_log_agent_type_number", "event_log", ["agent", "type", "number"])
 
 
 def downgrade() -> None:
     """Take all of it away; calls that agents made to each other lose their offers, which have no room."""
-    op.drop_index("ix_event_log_agent_number", "event_log")
+    op.drop_index("ix_event_log_agent_type_number", "event_log")
     _forget_what_has_no_room()
     with op.batch_alter_table("offers") as batch:
         batch.alter_column("entry_id", existing_type=sa.String(32), nullable=False)
