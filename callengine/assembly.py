@@ -67,6 +67,7 @@ def assemble(
         realm=settings.general.registrar_domain,
         node=NODE,
         live=people.live,
+        today=people.today.figures,
     )
     return Parts(
         base,
@@ -97,6 +98,8 @@ def begin(parts: Parts, opened: ExitStack) -> int:
     count = parts.recovery.go_on()
     parts.people.dispatch.start()
     opened.callback(parts.people.dispatch.stop)
+    parts.people.today.start()
+    opened.callback(parts.people.today.stop)
     parts.reconciler.start()
     opened.callback(parts.reconciler.stop)
     return count

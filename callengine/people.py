@@ -12,6 +12,7 @@ from callengine.callcenter.dispatch import Dispatch
 from callengine.callcenter.numbers import Destination, Numbers, parse_destination
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queues
+from callengine.callcenter.reckoning import Today
 from callengine.callcenter.roster import Agent, Roster
 from callengine.callcenter.statistics import Statistics
 from callengine.callcenter.wrap_up import WrapUp
@@ -33,6 +34,7 @@ class People:
     queues: Queues
     live: Calls
     statistics: Statistics
+    today: Today
     presence: Presence
     wrap_up: WrapUp
     dispatch: Dispatch
@@ -56,6 +58,8 @@ def gather_people(base: Foundation) -> People:
     base.bus.subscribe(roster.apply, _OF_AGENTS)
     base.bus.subscribe(wrap_up.note, [EventType.AGENT_STATE_CHANGED])
     base.bus.subscribe(statistics.count)
+    today = Today(engine=base.engine, clock=base.clock, node=base.owner["node"])
+    base.bus.subscribe(today.note)
     base.bus.subscribe(journal.note, journal.NOTED)
     wrap_up.take_up(base.engine)
     presence = Presence(engine=base.engine, committer=base.committer, timers=base.timers, clock=base.clock)
@@ -64,7 +68,7 @@ def gather_people(base: Foundation) -> People:
     sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
     dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
     numbers = Numbers(destinations_of(base.settings))
-    return People(roster, numbers, lines, live, statistics, presence, wrap_up, dispatch)
+    return People(roster, numbers, lines, live, statistics, today, presence, wrap_up, dispatch)
 
 
 def _load(engine: Engine) -> tuple[Roster, Queues]:

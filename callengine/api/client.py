@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from callengine.api.control import ask
 from callengine.callcenter.administration.document import Document
 from callengine.callcenter.staff import NewAgent
 
 _PRUNE_SECONDS = 3600.0
+_FIGURES_SECONDS = 600.0
 
 
 class _Remote:
@@ -79,6 +80,24 @@ class RemoteCallDesk(_Remote):
         return str(self._ask(f"calls/{_part(prefix)}/hangup", "POST")["id"])
 
 
+class RemoteFigureDesk(_Remote):
+    """What `FigureDesk` is in the service's own process."""
+
+    def show(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        queue: str | None = None,
+        agent: str | None = None,
+        within: float | None = None,
+    ) -> Document:
+        """See `FigureDesk.show`."""
+        wanted = {"since": since, "until": until, "queue": queue, "agent": agent, "within": within}
+        given = urlencode({name: value for name, value in wanted.items() if value is not None})
+        return dict(self._ask(f"figures?{given}", timeout=_FIGURES_SECONDS))
+
+
 class RemoteDatabaseDesk(_Remote):
     """What `DatabaseDesk` is in the service's own process."""
 
@@ -99,6 +118,7 @@ class RemoteAdministration:
         self.agents = RemoteAgentDesk(path)
         self.queues = RemoteQueueDesk(path)
         self.calls = RemoteCallDesk(path)
+        self.figures = RemoteFigureDesk(path)
         self.database = RemoteDatabaseDesk(path)
 
 

@@ -42,6 +42,8 @@ class EventType(StrEnum):
     """What database, dialogs and media legs hold disagreed, and was set right."""
     QUEUE_CREATED = "queue_created"
     QUEUE_CHANGED = "queue_changed"
+    QUEUE_OVERFLOWED = "queue_overflowed"
+    """A caller was handed on from this queue to the next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,29 @@ document is made of what JSON knows; times are seconds since the epoch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Engine
 
 from callengine.callcenter.administration.agents import AgentDesk
 from callengine.callcenter.administration.calls import CallDesk
 from callengine.callcenter.administration.database import DatabaseDesk
 from callengine.callcenter.administration.document import Document
+from callengine.callcenter.administration.figures import FigureDesk
 from callengine.callcenter.administration.queues import QueueDesk
 from callengine.callcenter.calls import Calls
+from callengine.callcenter.reckoning import Reckoned
 from callengine.clock import Clock
 from callengine.db.committer import Committer
 
-__all__ = ["Administration", "AgentDesk", "CallDesk", "DatabaseDesk", "Document", "QueueDesk"]
+__all__ = ["Administration", "AgentDesk", "CallDesk", "DatabaseDesk", "Document", "FigureDesk", "QueueDesk"]
 
 
 class Administration:
-    """`live` are the calls of the running service, None where no service runs; `node` is whose they are."""
+    """`live` are the calls of the running service, None where no service runs; `node` is whose they are.
+
+    `today` gives the figures that the running service keeps.
+    """
 
     def __init__(
         self,
@@ -32,8 +39,10 @@ class Administration:
         realm: str,
         node: str,
         live: Calls | None = None,
+        today: Callable[[], Reckoned] | None = None,
     ) -> None:
         self.agents = AgentDesk(engine=engine, committer=committer, clock=clock, realm=realm)
         self.queues = QueueDesk(engine=engine, clock=clock, node=node)
         self.calls = CallDesk(engine=engine, node=node, live=live)
+        self.figures = FigureDesk(engine=engine, clock=clock, today=today)
         self.database = DatabaseDesk(committer)
