@@ -12,7 +12,7 @@ from callengine.callcenter.administration.document import Document
 from callengine.callcenter.staff import NewAgent
 
 _PRUNE_SECONDS = 3600.0
-_FIGURES_SECONDS = 600.0
+_READING_SECONDS = 600.0
 
 
 class _Remote:
@@ -75,6 +75,10 @@ class RemoteCallDesk(_Remote):
         """See `CallDesk.show`."""
         return dict(self._ask(f"calls/{_part(prefix)}"))
 
+    def why(self, prefix: str) -> Document:
+        """See `CallDesk.why`."""
+        return dict(self._ask(f"calls/{_part(prefix)}/why", timeout=_READING_SECONDS))
+
     def hang_up(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
         """See `CallDesk.hang_up`."""
         return str(self._ask(f"calls/{_part(prefix)}/hangup", "POST")["id"])
@@ -95,7 +99,7 @@ class RemoteFigureDesk(_Remote):
         """See `FigureDesk.show`."""
         wanted = {"since": since, "until": until, "queue": queue, "agent": agent, "within": within}
         given = urlencode({name: value for name, value in wanted.items() if value is not None})
-        return dict(self._ask(f"figures?{given}", timeout=_FIGURES_SECONDS))
+        return dict(self._ask(f"figures?{given}", timeout=_READING_SECONDS))
 
 
 class RemoteDatabaseDesk(_Remote):

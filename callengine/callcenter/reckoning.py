@@ -12,7 +12,8 @@ from loguru import logger
 from sqlalchemy import Connection, Engine
 
 from callengine import greenlets
-from callengine.callcenter.figures.fold import Fold, Seat, Sheets, note_membership
+from callengine.callcenter.figures.fold import Fold, Seat, Sheets
+from callengine.callcenter.profiles import TOLD_BY, profile_of
 from callengine.clock import Clock
 from callengine.db.engine import reading
 from callengine.db.repositories import agents, event_log, looking_up
@@ -27,7 +28,6 @@ _PAGE = 200
 _SEATS_AT_ONCE = 20
 _LONGEST_START_SECONDS = 60.0
 _TRY_AGAIN_SECONDS = 5.0
-_OF_MEMBERS = (EventType.AGENT_ADDED, EventType.AGENT_CHANGED, EventType.AGENT_REMOVED)
 
 
 @dataclass(frozen=True)
@@ -125,19 +125,13 @@ def queues_before(
     connection: Connection, name: str, present: AgentRecord | None, number: int
 ) -> set[str] | None:
     """Which queues an agent served before the event with that number; None if it was not there."""
-    said = event_log.all_before(connection, name, _OF_MEMBERS, number)
-    begun = [place for place, event in enumerate(said) if event.type is not EventType.AGENT_CHANGED]
-    if not begun:
-        if event_log.first_since(connection, name, EventType.AGENT_ADDED, number) or present is None:
-            return None
-        return {place.queue for place in present.queues}
-    start = said[begun[-1]]
-    if start.type is EventType.AGENT_REMOVED:
+    said = event_log.all_before(connection, name, TOLD_BY, number)
+    if any(event.type is not EventType.AGENT_CHANGED for event in said):
+        profile = profile_of(said)
+        return None if profile is None else set(profile.queues)
+    if event_log.first_since(connection, name, EventType.AGENT_ADDED, number) or present is None:
         return None
-    queues = set(start.payload["queues"])
-    for event in said[begun[-1] + 1 :]:
-        note_membership(queues, event)
-    return queues
+    return {place.queue for place in present.queues}
 
 
 def _find_wrap_up(connection: Connection, seat: Seat, last: Event) -> None:

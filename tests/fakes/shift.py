@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Engine, insert
 
@@ -221,7 +222,7 @@ class Shift:
             )
         )
 
-    def _log(self, kind: EventType, call: OpenCall, **payload: object) -> None:
+    def _log(self, kind: EventType, call: OpenCall, **payload: Any) -> None:
         self.committer.commit(lambda tx: tx.add_event(kind, call_id=call.id, queue=call.queue, **payload))
 
     def _agent(self, number: int) -> int:

@@ -43,6 +43,6 @@ class Administration:
     ) -> None:
         self.agents = AgentDesk(engine=engine, committer=committer, clock=clock, realm=realm)
         self.queues = QueueDesk(engine=engine, clock=clock, node=node)
-        self.calls = CallDesk(engine=engine, node=node, live=live)
+        self.calls = CallDesk(engine=engine, clock=clock, node=node, live=live)
         self.figures = FigureDesk(engine=engine, clock=clock, today=today)
         self.database = DatabaseDesk(committer)

@@ -257,13 +257,14 @@ class Fold:
         if state is seat.state:
             return
         if seat.state is AgentState.WRAP_UP:
-            self._wrap_up_ended(seat, max(0.0, event.at - seat.state_since))
+            self._wrap_up_ended(seat, max(0.0, event.at - seat.state_since), event.queue)
         seat.state, seat.state_since = state, event.at
 
-    def _wrap_up_ended(self, seat: Seat, seconds: float) -> None:
+    def _wrap_up_ended(self, seat: Seat, seconds: float, queue: str | None) -> None:
         sheets = [self._total, self._agent(seat.name)]
-        if seat.last_queue is not None:
-            sheets.append(self._queue(seat.last_queue))
+        queue = queue or seat.last_queue
+        if queue is not None:
+            sheets.append(self._queue(queue))
         for sheet in sheets:
             sheet.wrap_up_seconds += seconds
 
@@ -275,7 +276,7 @@ class Fold:
     def _agent_changed(self, event: Event) -> None:
         seat = self._seat_of(event, AgentState.OFFLINE)
         self._count(seat, event.at)
-        note_membership(seat.queues, event)
+        _note_membership(seat.queues, event)
 
     def _agent_removed(self, event: Event) -> None:
         seat = self._seats.pop(event.agent or "", None)
@@ -328,8 +329,7 @@ _OUTCOMES: dict[Any, str] = {
 }
 
 
-def note_membership(queues: set[str], event: Event) -> None:
-    """What an `agent_changed` says of the queues that its agent serves."""
+def _note_membership(queues: set[str], event: Event) -> None:
     if event.queue is None or "member" not in event.payload:
         return
     if event.payload["member"]:

@@ -34,6 +34,12 @@ FIRST_SINCE = (
     select(_log).where(*_of_type, _log.c.number >= bindparam("before")).order_by(_log.c.number).limit(1)
 )
 ALL_BEFORE = select(_log).where(*_of_type, _log.c.number < bindparam("before")).order_by(_log.c.number)
+LATEST_BEFORE = (
+    select(_log)
+    .where(*_of_type, _log.c.number < bindparam("before"))
+    .order_by(_log.c.number.desc())
+    .limit(bindparam("most", type_=Integer))
+)
 OF_CALL = select(_log).where(_log.c.call_id == bindparam("call_key")).order_by(_log.c.number)
 
 _KNOWN = frozenset(EventType)
@@ -95,6 +101,17 @@ def all_before(connection: Connection, agent: str, kinds: Collection[EventType],
     found: list[Event] = []
     for kind in kinds:
         found += _events(connection.execute(ALL_BEFORE, _parameters(agent, kind, number)))
+    return sorted(found, key=lambda event: event.number)
+
+
+def latest_before(
+    connection: Connection, agent: str, kinds: Collection[EventType], number: int, *, most: int = 20
+) -> list[Event]:
+    """Like `all_before`, but of each type the last `most` alone."""
+    found: list[Event] = []
+    for kind in kinds:
+        parameters = _parameters(agent, kind, number) | {"most": most}
+        found += _events(connection.execute(LATEST_BEFORE, parameters))
     return sorted(found, key=lambda event: event.number)
 
 
