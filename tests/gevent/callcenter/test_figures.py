@@ -113,7 +113,8 @@ def test_what_cannot_be_told_is_refused(desk: Desk, query: str, said: str) -> No
         control.ask(Path(desk.settings.general.control_socket), f"/api/v1/figures?{query}")
 
 
-def test_on_the_command_line(desk: Desk) -> None:
+@pytest.mark.usefixtures("desk")
+def test_on_the_command_line() -> None:
     said = CliRunner().invoke(group, ["figures"])
     assert said.exit_code == 0, said.output
     rows = [line.split() for line in said.output.splitlines()]
