@@ -1,4 +1,4 @@
-"""For each reason the situation is made and read: of a call that waits, of one that ended, after a restart."""
+"""For each reason the situation is made and read: while a call waits, when it ended, after a restart."""
 
 from __future__ import annotations
 
