@@ -184,7 +184,7 @@ def _read(function: ast.FunctionDef, found: dict[str, Told]) -> None:
 
 
 def _keys(value: ast.expr, function: ast.FunctionDef) -> set[str]:
-    """The names in the dictionaries that the function may unpack there; none if they are not written there."""
+    """The names in the dictionaries that the function may unpack there; none if it has them from elsewhere."""
     if not isinstance(value, ast.Name):
         return set()
     dictionaries = [

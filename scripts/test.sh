@@ -31,6 +31,17 @@ done
 
 SETUP_EXTRAS=dev
 source scripts/setup.sh
+set_up=$SECONDS checked=$SECONDS
+
+# The last line, if all is good.
+tell_times() {
+    local tests=$((SECONDS - checked))
+    printf 'Setting up took %d s, the checks %d s, the tests %d min %d s.\n' \
+        "$set_up" $((checked - set_up)) $((tests / 60)) $((tests % 60))
+}
+
+# The tests start many processes; without bytecode each of them would compile everything that it imports.
+unset PYTHONDONTWRITEBYTECODE
 
 pure() { "$PYTHON" -m pytest -q "${long[@]}" "$@"; }
 patched() { "$PYTHON" -m gevent.monkey --module pytest -q "${long[@]}" "$@"; }
@@ -40,18 +51,19 @@ alone="alone and not long"
 beside="not alone and not long"
 if [ "${#long[@]}" -gt 0 ]; then alone=alone beside="not alone"; fi
 
-# Files and folders, four at a time: they wait more than they work. Each one's output in one piece.
+# Lanes, five at a time; each is one line, of files or folders. Each one's output in one piece.
 side_by_side() {
     local outputs failed=0
     outputs=$(mktemp -d)
-    xargs -P 4 -I {} bash -c '
-        output="$1/$(tr / _ <<<"$2")"
+    xargs -P 5 -I {} bash -c '
+        output=$(mktemp "$1/XXXXXX")
+        read -ra lane <<<"$2"
         case $2 in
-        tests/e2e*) "$PYTHON" -m pytest -q -p no:cacheprovider -m "$3" "$2" ;;
-        *) "$PYTHON" -m gevent.monkey --module pytest -q -p no:cacheprovider "${@:4}" "$2" ;;
+        tests/e2e*) "$PYTHON" -m pytest -q -p no:cacheprovider -m "$3" "${lane[@]}" ;;
+        *) "$PYTHON" -m gevent.monkey --module pytest -q -p no:cacheprovider "${@:4}" "${lane[@]}" ;;
         esac >"$output" 2>&1
         status=$?
-        [ $status -ne 5 ] || exit 0 # no test of this file is among those that are wanted
+        [ $status -ne 5 ] || exit 0 # no test of this lane is among those that are wanted
         echo "$2"
         cat "$output"
         exit $status' _ "$outputs" {} "$beside" "${long[@]}" || failed=1
@@ -61,12 +73,26 @@ side_by_side() {
 
 export PYTHON
 
-# Those that take longest first, and the service file by file.
+# The lanes, those that take longest first: what is long stands alone, what is short shares its start.
+long_of_service="$(echo tests/gevent/service/test_{recovery,crash_points,contradictions,rejoining}.py)"
+long_of_e2e="$(echo tests/e2e/test_{units,command_line,killed_phones,examples,draining}.py)"
+
+others() { # others THAN FILE...: the files that are not among those
+    printf '%s\n' "${@:2}" | grep -vxF "$(tr ' ' '\n' <<<"$1")"
+}
+
 patched_tests() {
     {
-        ls -d tests/gevent/service/test_{recovery,crash_points}.py tests/gevent/{callcenter,effects,media}/
-        ls -d tests/gevent/service/test_*.py tests/gevent/*/ tests/gevent/test_*.py
-    } | grep -v -e __pycache__ -e '^tests/gevent/service/$' | awk '!seen[$0]++'
+        printf "%s\n" tests/gevent/callcenter/ $long_of_service tests/gevent/{effects,media,db}/
+        ls -d tests/gevent/*/ | grep -v -e __pycache__ -e /service/
+        others "$long_of_service" tests/gevent/service/test_*.py | xargs
+        echo tests/gevent/test_*.py
+    } | awk '!seen[$0]++'
+}
+
+programs_tests() {
+    xargs -n 2 <<<"$long_of_e2e"
+    others "$long_of_e2e $installing" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 5
 }
 
 run() {
@@ -97,10 +123,12 @@ run() {
 
 if [ "$suite" != all ]; then
     run "$suite"
+    tell_times
     exit
 fi
 
 needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd initdb:postgresql
+set_up=$SECONDS
 
 # To install takes a minute of its own, so it goes beside what is judged by no time.
 installed=$(mktemp)
@@ -108,12 +136,10 @@ pure $installing >"$installed" 2>&1 &
 wait_for_it=$!
 trap 'rm -f "$installed"' EXIT
 scripts/check.sh
+checked=$SECONDS
 run tests/pure
-{
-    ls tests/e2e/test_{command_line,examples}.py
-    patched_tests
-    find tests/e2e -name "test_*.py" ! -path $installing | sort
-} | awk '!seen[$0]++' | side_by_side
+{ patched_tests | head -2; programs_tests; patched_tests | tail -n +3; } | side_by_side
 wait $wait_for_it || { cat "$installed"; exit 1; }
 tail -1 "$installed"
 scripts/run_e2e.sh -m "$alone"
+tell_times

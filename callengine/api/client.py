@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from callengine.api.control import ask
-from callengine.callcenter.administration.document import Document
-from callengine.callcenter.staff import NewAgent
+
+if TYPE_CHECKING:  # the database below them would be half of the time that a command takes
+    from callengine.callcenter.administration.document import Document
+    from callengine.callcenter.staff import NewAgent
 
 _PRUNE_SECONDS = 3600.0
 _READING_SECONDS = 600.0

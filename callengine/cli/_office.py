@@ -6,16 +6,16 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
-from callengine import store
 from callengine.api.client import RemoteAdministration
 from callengine.api.control import answers
-from callengine.callcenter.administration import Administration
-from callengine.clock import SystemClock
 from callengine.config import Settings, control_socket, load
-from callengine.foundation import NODE
 
-Office = Administration | RemoteAdministration
+if TYPE_CHECKING:
+    from callengine.callcenter.administration import Administration
+
+Office = Union["Administration", RemoteAdministration]
 
 
 @contextmanager
@@ -28,7 +28,18 @@ def office(settings: Settings | None = None) -> Iterator[Office]:
     if answers(path):
         yield RemoteAdministration(path)
         return
-    settings = settings or load()
+    with _on_database(settings or load()) as administration:
+        yield administration
+
+
+@contextmanager
+def _on_database(settings: Settings) -> Iterator[Administration]:
+    """Imports what works on the database only here: a command beside a running service starts without it."""
+    from callengine import store
+    from callengine.callcenter.administration import Administration
+    from callengine.clock import SystemClock
+    from callengine.foundation import NODE
+
     with store.offline(settings) as committer:
         yield Administration(
             engine=committer.engine,

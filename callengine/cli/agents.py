@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from callengine.callcenter.staff import NewAgent, check_name
 from callengine.cli._office import office, who
 from callengine.cli._options import json_option
 from callengine.cli._tables import clock_time, table
 from callengine.config import Settings, load
 from callengine.errors import CallCenterError
 from callengine.sip.auth import ha1
+
+if TYPE_CHECKING:
+    from callengine.callcenter.staff import NewAgent
 
 COLUMNS = ["name", "password", "queues", "skills"]
 
@@ -122,6 +124,8 @@ def _new_agent(
     settings: Settings, name: str, password: str, queues: tuple[str, ...], skills: dict[str, int]
 ) -> NewAgent:
     """The agent, with hashes in place of the password, which never leaves this process."""
+    from callengine.callcenter.staff import NewAgent, check_name  # with the database, so not for the others
+
     check_name(name)
     if not password:
         raise CallCenterError(f"agent {name} has no password")

@@ -10,9 +10,9 @@ import click
 from callengine.cli._office import office
 from callengine.cli._options import json_option
 from callengine.cli._tables import clock_time, duration, table
-from callengine.db.repositories.queues import RULES
 
-_SETTINGS = ("source", *RULES)
+_OF_NOW = ("id", "name", "waiting", "longest_wait_seconds", "agents", "signed_on", "available", "line")
+"""What is told of a queue beside what it is set to."""
 
 
 @click.group
@@ -56,7 +56,9 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(queue, indent=2))
         return
-    click.echo(table(("SETTING", "VALUE"), [(key, str(queue[key])) for key in _SETTINGS]))
+    click.echo(
+        table(("SETTING", "VALUE"), [(key, str(queue[key])) for key in sorted(queue) if key not in _OF_NOW])
+    )
     now = time.time()
     rows = [
         (

@@ -34,6 +34,8 @@ SECRETS = re.compile(
     re.IGNORECASE,
 )
 """What no log may hold: passwords, and what a digest is made of (RFC 7616)."""
+_PREPARED: dict[tuple[tuple[str, ...], frozenset[tuple[str, str]]], bytes] = {}
+"""The databases that were made before, by their agents and the settings that may have gone into them."""
 _TROUBLE = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|Traceback")
 
 
@@ -49,7 +51,10 @@ class Service:
     ) -> None:
         """`settings` are further variables without their prefix, such as `QUEUES__SUPPORT__CAPACITY`."""
         self.directory = directory
-        self.agents = agents
+        self.agents = tuple(agents)
+        self._of_database = frozenset(
+            (key, value) for key, value in (settings or {}).items() if not key.startswith("MEDIA__")
+        )
         self.sip_port = free_port()
         self.api_port = free_port()
         self.database = directory / "call_center.db"
@@ -100,12 +105,19 @@ class Service:
     def prepare(self, roster: Path | None = None) -> None:
         """Make the database and the agents, those of a file if there is one; nothing is started."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.command("db", "upgrade")
         if roster is not None:
+            self.command("db", "upgrade")
             self.command("agents", "import", str(roster))
             return
+        known = (self.agents, self._of_database)
+        if known in _PREPARED:
+            os.close(os.open(self.database, os.O_CREAT | os.O_WRONLY, 0o640))
+            self.database.write_bytes(_PREPARED[known])
+            return
+        self.command("db", "upgrade")
         for agent in self.agents:
             self.command("agents", "add", agent, "--password", PASSWORD, "--queue", "support")
+        _PREPARED[known] = self.database.read_bytes()
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None

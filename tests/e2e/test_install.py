@@ -51,7 +51,7 @@ def install(checkout: Path, *options: str, python: str = sys.executable) -> subp
     return subprocess.run(
         [str(checkout / "scripts/install.sh"), *options],
         cwd="/",
-        env={**os.environ, "PYTHON": python},
+        env={**os.environ, "PYTHON": python, "PIP_NO_COMPILE": "1"},
         capture_output=True,
         text=True,
         timeout=300,

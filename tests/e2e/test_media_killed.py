@@ -71,12 +71,12 @@ def test_both_are_killed_and_who_talks_hears_each_other_again(tmp_path: Path) ->
     assert tones.heard_shares(last_second, ALL_TONES) == only_caller
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.long)])
 def test_who_talks_hears_each_other_again(
     tmp_path: Path, fault: signal.Signals, result_lines: list[str]
 ) -> None:
     recording = tmp_path / "alice.wav"
-    options = ("--play", f"tone:{AGENT_TONE}", "--record", str(recording), "--hang-up-after", "10")
+    options = ("--play", f"tone:{AGENT_TONE}", "--record", str(recording), "--hang-up-after", "7")
     with (
         Service(tmp_path / "service", agents=["alice"], settings=_own_ports()) as service,
         Phone("alice", *options, server=service.server) as phone,

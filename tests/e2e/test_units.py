@@ -179,7 +179,7 @@ def test_a_killed_service_is_started_again_and_the_call_goes_on(host: Host) -> N
     assert host.main.history == ["ready", "killed", "restarted", "ready"]
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.long)])
 def test_a_media_process_that_dies_or_freezes_is_started_again_by_its_unit(
     host: Host, fault: signal.Signals, result_lines: list[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any
 
 import gevent
 import pytest
+from sqlalchemy import make_url
 
 from callengine import greenlets, store
 from callengine.api import control
 from callengine.app import CallCenter
 from callengine.config import Settings, load
-from callengine.db import schema
 from callengine.db.engine import make_engine, reading
 from callengine.db.repositories.agents import add_agent
 from callengine.errors import CallCenterError
@@ -31,7 +32,8 @@ REALM = "127.0.0.1"
 class Desk:
     """The call center and everybody around it."""
 
-    def __init__(self, directory: Path, **variables: str) -> None:
+    def __init__(self, directory: Path, *, template: Path, **variables: str) -> None:
+        """`template` is a SQLite file with all tables: it is copied."""
         own = {
             "GENERAL__DOMAIN": REALM,
             "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
@@ -46,7 +48,7 @@ class Desk:
         self.settings: Settings = load(self.environ)
         self.phones: list[Phone] = []
         self.center: CallCenter | None = None
-        schema.upgrade(self.settings.database.url)
+        shutil.copy(template, make_url(self.settings.database.url).database or "")
 
     def open(self) -> None:
         """Start the call center."""
@@ -104,16 +106,16 @@ class Desk:
         return bool(phone.wait_for_call(count + 1).confirmed.wait(5)) and caller.hang_up()
 
     def close(self) -> None:
-        """Hang everything up."""
-        for phone in self.phones:
-            phone.close()
+        """Hang everything up; the phones stay until the end, so that they can confirm it."""
         if self.center is not None:
             self.center.stop()
+        for phone in self.phones:
+            phone.close()
 
 
 def wait_until(condition: Callable[[], bool], what: str = "it") -> None:
-    """Wait until the condition holds."""
-    with gevent.Timeout(10, AssertionError(f"{what} did not become true")):
+    """Wait until the condition holds; on a busy machine a service takes seconds to start."""
+    with gevent.Timeout(30, AssertionError(f"{what} did not become true")):
         while not condition():
             gevent.sleep(0.01)
 
@@ -123,12 +125,12 @@ def local_engine(on_event: EventSink) -> MediaEngine:
 
 
 @pytest.fixture
-def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+def make_desk(tmp_path: Path, sqlite_template: Path) -> Iterator[Callable[..., Desk]]:
     """Makes call centers; none may leave a greenlet behind."""
     desks: list[Desk] = []
 
     def make(*agents: str, open_now: bool = True, **variables: str) -> Desk:
-        desk = Desk(tmp_path, **variables)
+        desk = Desk(tmp_path, template=sqlite_template, **variables)
         desks.append(desk)
         desk.add_agents(*agents)
         if open_now:

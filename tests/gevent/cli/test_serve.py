@@ -8,7 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -82,20 +83,31 @@ def a_directory(file: Path) -> None:
     file.mkdir()
 
 
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        (no_database, "callengine db upgrade"),
-        (cut_short, "malformed|not a database"),
-        (overwritten, "not a database"),
-        (no_tables, "not a database"),
-        (of_another_program, "customers"),
-        (newer, "9999"),
-        (a_directory, "unable to open"),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-@pytest.mark.parametrize("command", [("serve",), ("db", "check"), ("agents", "list")], ids=" ".join)
+SPOILS = [
+    (no_database, "callengine db upgrade"),
+    (cut_short, "malformed|not a database"),
+    (overwritten, "not a database"),
+    (no_tables, "not a database"),
+    (of_another_program, "customers"),
+    (newer, "9999"),
+    (a_directory, "unable to open"),
+]
+COMMANDS = [("serve",), ("db", "check"), ("agents", "list")]
+_IN_EVERY_RUN = {
+    *((("serve",), spoil) for spoil, _ in SPOILS),
+    (("db", "check"), newer),
+    (("agents", "list"), cut_short),
+}
+
+
+def spoilt() -> Iterator[object]:
+    """Each command on each database; the others than `serve` on most of them only with `--long`."""
+    for command, (spoil, said) in product(COMMANDS, SPOILS):
+        marks = () if (command, spoil) in _IN_EVERY_RUN else pytest.mark.long
+        yield pytest.param(command, spoil, said, id=f"{' '.join(command)}-{spoil.__name__}", marks=marks)
+
+
+@pytest.mark.parametrize(("command", "spoil", "said"), list(spoilt()))
 def test_a_database_that_cannot_be_used_is_named_and_left_as_it_is(
     tmp_path: Path, template: Path, spoil: Spoil, said: str, command: tuple[str, ...]
 ) -> None:
@@ -122,10 +134,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("variables", "named"),
     [
         ({"LOG__FILE": "none/log"}, "none/log"),
-        ({"LOG__FILE": "/dev/null/log"}, "/dev/null/log"),
+        pytest.param({"LOG__FILE": "/dev/null/log"}, "/dev/null/log", marks=pytest.mark.long),
         ({"DATABASE__URL": "sqlite:///none/x.db"}, "none/x.db"),
         ({"GENERAL__CONTROL_SOCKET": "none/c.sock"}, "none/c.sock"),
-        ({"MEDIA__SOCKET": "none/m.sock"}, "none/m.sock"),
+        pytest.param({"MEDIA__SOCKET": "none/m.sock"}, "none/m.sock", marks=pytest.mark.long),
         ({"SIP__HOST": "192.0.2.1", "SECURITY__OPEN_INBOUND": "false"}, "sip.host, sip.port"),
         ({"API__HOST": "192.0.2.1"}, "api.host"),
         ({"SETTINGS": "none.toml"}, "none.toml"),

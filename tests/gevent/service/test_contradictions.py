@@ -80,7 +80,12 @@ def test_both_phones_are_hung_up_if_the_talk_has_no_agents_leg(serving: MakeServ
 
 
 @pytest.mark.parametrize(
-    "nonsense", ["local_sdp = 'nonsense'", "media_port = NULL", "remote_target = 'nonsense'"]
+    "nonsense",
+    [
+        "local_sdp = 'nonsense'",
+        pytest.param("media_port = NULL", marks=pytest.mark.long),
+        pytest.param("remote_target = 'nonsense'", marks=pytest.mark.long),
+    ],
 )
 def test_a_leg_that_makes_no_sense_costs_its_call_alone(serving: MakeServing, nonsense: str) -> None:
     desk, service = serving("alice", **SHORT_LEASE)

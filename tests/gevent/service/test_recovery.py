@@ -1,4 +1,7 @@
-"""A service that was killed and started again: calls go on from the rows alone."""
+"""A service that was killed and started again: calls go on from the rows alone.
+
+What is `long` here is shown in every run by test_crash_points.py or by tests/e2e/test_killed_phones.py.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +156,7 @@ def test_nothing_is_sent_until_it_goes_on(serving: MakeServing) -> None:
     [
         ("answered_at = answered_at", True),
         ("answered_at = answered_at - 40", False),
-        ("remote_cseq = remote_cseq + 1", False),
+        pytest.param("remote_cseq = remote_cseq + 1", False, marks=pytest.mark.long),
     ],
 )
 def test_only_an_answer_of_the_last_32_seconds_is_in_doubt(
@@ -170,7 +173,9 @@ def test_only_an_answer_of_the_last_32_seconds_is_in_doubt(
         assert isinstance(the_call(parts).caller.session, AnsweredSession) is is_in_doubt
 
 
-@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+@pytest.mark.parametrize(
+    "kind", [socket.SOCK_DGRAM, pytest.param(socket.SOCK_STREAM, marks=pytest.mark.long)]
+)
 def test_a_start_without_its_port_leaves_the_database_as_it_was(serving: MakeServing, kind: int) -> None:
     desk, service = serving("alice")
     talk(desk)
@@ -185,7 +190,7 @@ def test_a_start_without_its_port_leaves_the_database_as_it_was(serving: MakeSer
     assert after == left
 
 
-@pytest.mark.parametrize("by", ["caller", "agent"])
+@pytest.mark.parametrize("by", ["caller", pytest.param("agent", marks=pytest.mark.long)])
 def test_talking_goes_on_and_is_ended_from_either_side(serving: MakeServing, by: str) -> None:
     desk, service = serving("alice")
     alice, caller, agent = talk(desk)
@@ -207,6 +212,7 @@ def test_talking_goes_on_and_is_ended_from_either_side(serving: MakeServing, by:
     assert desk.agent_is_free_for_another(alice)
 
 
+@pytest.mark.long
 def test_a_bye_that_nobody_heard_is_answered_when_it_is_repeated(serving: MakeServing) -> None:
     desk, service = serving("alice")
     _alice, caller, agent = talk(desk)
@@ -270,6 +276,7 @@ def test_a_phone_that_rings_rings_on_and_can_be_answered(serving: MakeServing) -
     desk.until("select state from agents", "available")
 
 
+@pytest.mark.long
 def test_a_phone_that_answered_meanwhile_is_joined(serving: MakeServing) -> None:
     desk, service = serving("alice")
     alice = desk.agent("alice", script=just_ring)
@@ -286,6 +293,7 @@ def test_a_phone_that_answered_meanwhile_is_joined(serving: MakeServing) -> None
     assert ringing.ended.wait(5)
 
 
+@pytest.mark.long
 def test_a_phone_that_refused_meanwhile_costs_the_caller_no_place(serving: MakeServing) -> None:
     desk, service = serving("alice")
     alice = desk.agent("alice", script=just_ring)
@@ -302,6 +310,7 @@ def test_a_phone_that_refused_meanwhile_costs_the_caller_no_place(serving: MakeS
     assert states[0]["state"] == "busy"
 
 
+@pytest.mark.long
 def test_a_caller_who_gives_up_while_the_phone_rings_stops_it(serving: MakeServing) -> None:
     desk, service = serving("alice")
     alice = desk.agent("alice", script=just_ring)

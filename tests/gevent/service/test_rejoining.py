@@ -25,6 +25,8 @@ from tests.gevent.callcenter.conftest import Desk, wait_until
 MakeDesk = Callable[..., Desk]
 CALLER_TONE, AGENT_TONE = 440.0, 1000.0
 FAULTS = [signal.SIGKILL, signal.SIGSTOP]
+DIES_OR_LONG = [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.long)]
+"""Where a frozen process differs in nothing from a dead one once that it is frozen is found out."""
 
 
 class Studio:
@@ -156,7 +158,7 @@ def test_who_talks_talks_on(studio: Studio, fault: signal.Signals) -> None:
     assert studio.desk.one("select state from agents")["state"] == "available"
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", DIES_OR_LONG)
 def test_who_waits_hears_music_again_and_is_served(studio: Studio, fault: signal.Signals) -> None:
     caller = studio.call()
     hears_music(studio.caller)
@@ -169,7 +171,7 @@ def test_who_waits_hears_music_again_and_is_served(studio: Studio, fault: signal
     studio.nothing_is_left()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", DIES_OR_LONG)
 def test_a_phone_that_rings_can_be_answered(studio: Studio, fault: signal.Signals) -> None:
     alice = studio.desk.agent("alice", script=just_ring)
     caller = studio.call()
@@ -184,7 +186,7 @@ def test_a_phone_that_rings_can_be_answered(studio: Studio, fault: signal.Signal
     studio.nothing_is_left()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", DIES_OR_LONG)
 def test_a_phone_that_is_answered_meanwhile_is_joined(studio: Studio, fault: signal.Signals) -> None:
     alice = studio.desk.agent("alice", script=just_ring)
     caller = studio.call()
@@ -199,7 +201,7 @@ def test_a_phone_that_is_answered_meanwhile_is_joined(studio: Studio, fault: sig
     assert studio.desk.one("select disposition from calls")["disposition"] == "answered"
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", DIES_OR_LONG)
 def test_who_comes_meanwhile_is_taken_and_gets_no_port_of_another(
     studio: Studio, fault: signal.Signals
 ) -> None:
