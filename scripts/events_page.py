@@ -1,7 +1,7 @@
 """The page of all events: what each means and belongs to, where it is told, and what its payload holds.
 
-The types and their meaning are read from `events/types.py`, the payloads from the calls of `add_event`; what a
-name in a payload means stands here.
+The types and their meaning are read from `events/types.py`, the payloads from the calls of `add_event`; what
+a name in a payload means stands here.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _read(function: ast.FunctionDef, found: dict[str, Told]) -> None:
 
 
 def _keys(value: ast.expr, function: ast.FunctionDef) -> set[str]:
-    """The names in the dictionaries that the function may unpack there; none if it has them from elsewhere."""
+    """The names in the dictionaries that the function may unpack there; none if they are made elsewhere."""
     if not isinstance(value, ast.Name):
         return set()
     dictionaries = [

@@ -18,7 +18,7 @@ class Time(click.ParamType[float]):
         """The seconds; a value that cannot be read is wrong use."""
         if isinstance(value, float):
             return value
-        text = f"{datetime.now().date()} {value}" if _is_of_today(value) else value
+        text = f"{datetime.now().date()} {value:0>5}" if _is_of_today(value) else value
         try:
             return datetime.fromisoformat(text).timestamp()
         except (ValueError, OverflowError):
