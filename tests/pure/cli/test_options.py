@@ -1,5 +1,5 @@
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import click
 import pytest
@@ -17,7 +17,7 @@ def today_at(hour: int, minute: int) -> datetime:
         ("2026-01-31", datetime(2026, 1, 31)),
         ("2026-01-31T08:00", datetime(2026, 1, 31, 8)),
         ("2026-01-31 08:00:30", datetime(2026, 1, 31, 8, 0, 30)),
-        ("2026-01-31T08:00+00:00", datetime(2026, 1, 31, 8, tzinfo=timezone.utc)),
+        ("2026-01-31T08:00+00:00", datetime(2026, 1, 31, 8, tzinfo=UTC)),
     ],
 )
 def test_times_that_can_be_read(text: str, expected: datetime) -> None:
