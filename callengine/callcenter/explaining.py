@@ -153,7 +153,7 @@ def _standing(connection: Connection, known: _Known, moment: Moment) -> tuple[St
         tier=place.tier,
         position=place.position,
         skills=profile.skills,
-        is_registered=not is_offline or is_registered(connection, known.name, moment.number),
+        is_registered=not is_offline or _is_registered(connection, known, moment.number),
         **state,
     )
     return standing, is_sure and says_so
@@ -185,11 +185,13 @@ def _state(connection: Connection, known: _Known, number: int) -> tuple[dict[str
     return {"state": present.state, "load": present.load, "pause_reason": present.pause_reason}, is_sure
 
 
-def is_registered(connection: Connection, name: str, number: int) -> bool:
+def _is_registered(connection: Connection, known: _Known, number: int) -> bool:
     """Whether a phone of the agent was registered before the event with that number."""
+    additions = (event.number for event in known.said if event.type is EventType.AGENT_ADDED)
+    added = max((each for each in additions if each < number), default=0)
     contacts: set[str] = set()
-    for event in event_log.latest_before(connection, name, _OF_PHONES, number):
-        if event.type is EventType.AGENT_REGISTERED:
+    for event in event_log.latest_before(connection, known.name, _OF_PHONES, number):
+        if event.type is EventType.AGENT_REGISTERED and event.number > added:
             contacts.add(event.payload["contact"])
         else:
             contacts.discard(event.payload["contact"])

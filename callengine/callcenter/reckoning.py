@@ -104,7 +104,7 @@ def seat_before(connection: Connection, name: str, present: AgentRecord | None, 
     last = event_log.last_before(connection, name, EventType.AGENT_STATE_CHANGED, number)
     if last is None:
         return _seat_by_what_followed(connection, name, present, number, queues)
-    seat = Seat(name, AgentState(last.payload["new"]), last.at, last.payload["pause_reason"], queues)
+    seat = Seat(name, AgentState(last.payload["new"]), last.at, last.payload.get("pause_reason"), queues)
     if seat.state is AgentState.WRAP_UP:
         _find_wrap_up(connection, seat, last)
     return seat

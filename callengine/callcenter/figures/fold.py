@@ -253,7 +253,7 @@ class Fold:
         seat = self._seat_of(event, AgentState(event.payload["old"]))
         self._count(seat, event.at)
         state = AgentState(event.payload["new"])
-        seat.pause_reason = event.payload["pause_reason"]
+        seat.pause_reason = event.payload.get("pause_reason")
         if state is seat.state:
             return
         if seat.state is AgentState.WRAP_UP:
