@@ -38,8 +38,10 @@ class Profile:
             )
         elif event.queue is not None and said.get("member") is False:
             self.queues.pop(event.queue, None)
-        if "skills" in said:
-            self.skills = dict(said["skills"])
+        if "skill" in said:
+            self.skills.pop(said["skill"], None)
+            if said["level"]:
+                self.skills[said["skill"]] = said["level"]
         self.max_concurrent_calls = said.get("max_concurrent_calls", self.max_concurrent_calls)
 
 

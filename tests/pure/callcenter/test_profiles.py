@@ -5,11 +5,12 @@ from tests.fakes.log_of_calls import Log
 
 def test_a_profile_is_what_was_said_last() -> None:
     log = Log()
-    log.agent("ann", "support", "sales", skills={"french": 2}, max_concurrent_calls=1)
+    log.agent("ann", "support", "sales", skills={"french": 2, "chess": 1}, max_concurrent_calls=1)
     log.add(EventType.AGENT_CHANGED, agent="ann", queue="sales", member=False)
     log.add(EventType.AGENT_CHANGED, agent="ann", queue="support", member=True, tier=2)
     log.add(EventType.AGENT_CHANGED, agent="ann", queue="support", member=True, position=7)
-    log.add(EventType.AGENT_CHANGED, agent="ann", skills={"french": 4})
+    log.add(EventType.AGENT_CHANGED, agent="ann", skill="french", level=4)
+    log.add(EventType.AGENT_CHANGED, agent="ann", skill="chess", level=0)
     log.add(EventType.AGENT_CHANGED, agent="ann", max_concurrent_calls=3)
     assert profile_of(log.events) == Profile({"support": Place(2, 7)}, {"french": 4}, 3)
 
