@@ -267,6 +267,13 @@ class CallCenter:
             "uptime_seconds": round(self._clock.monotonic() - self._started_at, 1),
         }
 
+    def figures(self, *, since: float | None = None, until: float | None = None) -> dict[str, Any]:
+        """What was done in [since, until), as `callengine figures --json` shows it; see docs/figures.md.
+
+        Times are seconds since the epoch; by default from midnight (UTC) until now. Raises `BadRequest`.
+        """
+        return self._require_parts().administration.figures.show(since=since, until=until)
+
     def _require_parts(self) -> Parts:
         if self._parts is None:
             raise CallCenterError("the call center is not running")

@@ -47,6 +47,7 @@ def test_today_is_the_same_live_and_of_the_database(desk: Desk) -> None:
         live = administration.figures.show()
         again = administration.figures.show(since=live["since"], until=live["until"])
     assert desk.center is not None
+    assert desk.center.figures(since=live["since"], until=live["until"]) == live
     desk.center.stop()
     with office(desk.settings) as administration:
         stored = administration.figures.show(since=live["since"], until=live["until"])
