@@ -20,7 +20,7 @@ from callengine.vocabulary import MISSED_OFFERS, AgentState
 
 _AT_ONCE = 20
 """Agents that are looked up before others have their turn."""
-_OF_PHONES = (EventType.AGENT_REGISTERED, EventType.AGENT_UNREGISTERED)
+_OF_PHONES = (EventType.AGENT_REGISTERED, EventType.AGENT_UNREGISTERED, EventType.BINDING_LOST)
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,7 @@ def _state(connection: Connection, known: _Known, number: int) -> tuple[dict[str
             "pause_reason": said["pause_reason"],
             "pause_next_reason": said.get("pause_next_reason"),
             "is_signed_on": said.get("signed_on", True),
+            "wrap_up_until": said.get("wrap_up_until"),
             "delayed_until": said.get("delayed_until"),
             "delayed_after": said.get("delayed_after"),
         }, True

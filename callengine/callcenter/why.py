@@ -30,6 +30,7 @@ class Why(StrEnum):
     PAUSED = "paused:"
     """With the reason; or it was to be after its call."""
     WRAP_UP = "wrap_up"
+    """In wrap-up, or with a call of its own in that time."""
     RESERVED = "reserved"
     """Its phones rang for another call."""
     BUSY = "busy"
@@ -63,6 +64,7 @@ class Standing:
     pause_next_reason: str | None = None
     is_signed_on: bool = True
     is_registered: bool = True
+    wrap_up_until: float | None = None
     delayed_until: float | None = None
     delayed_after: str | None = None
     tier: int = 1
@@ -118,6 +120,8 @@ def _full(standing: Standing) -> Why:
 
 def _by_time(wanted: Wanted, standing: Standing) -> Iterator[str]:
     """What passes by itself: an order that waits for the end of a call, and a delay."""
+    if standing.state in CLAIMABLE and standing.wrap_up_until is not None:
+        yield Why.WRAP_UP
     if standing.state in CLAIMABLE and standing.pause_next_reason is not None:
         yield Why.PAUSED + standing.pause_next_reason
     if standing.state in CLAIMABLE and standing.load and not standing.is_signed_on:

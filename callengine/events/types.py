@@ -38,6 +38,8 @@ class EventType(StrEnum):
     """A phone of the agent is reachable."""
     AGENT_UNREGISTERED = "agent_unregistered"
     """A phone of the agent is not any more."""
+    BINDING_LOST = "binding_lost"
+    """A phone that used to answer the heartbeat has stopped to, and counts as gone."""
     AGENT_STATE_CHANGED = "agent_state_changed"
     """The agent's state is another, or what goes with it."""
     LOG_PRUNED = "log_pruned"

@@ -39,6 +39,7 @@ def why(*, chosen: str | None = "ann", wanted: dict[str, Any] | None = None, **s
         ("delayed_after:rejected", {"delayed_until": AT + 1, "delayed_after": "rejected"}),
         ("ranked_after", {"delayed_until": AT, "delayed_after": "rejected"}),
         ("paused:lunch", {"load": 1, "max_concurrent_calls": 2, "pause_next_reason": "lunch"}),
+        ("wrap_up", {"load": 1, "max_concurrent_calls": 2, "wrap_up_until": AT + 9}),
         ("signed_off", {"load": 1, "max_concurrent_calls": 2, "is_signed_on": False}),
     ],
 )
