@@ -45,14 +45,18 @@ class _Known:
     name: str
     present: AgentRecord | None
     said: Sequence[Event]
+    """Of its queues, skills and capacity, up to the last moment."""
+    is_added_later: bool
 
     def profile(self, number: int) -> tuple[Profile | None, bool]:
         """What it could be chosen for before that event, and whether the log tells."""
         before = [event for event in self.said if event.number < number]
         if any(event.type is not EventType.AGENT_CHANGED for event in before):
             return profile_of(before), True
-        came_later = any(event.type is EventType.AGENT_ADDED for event in self.said)
-        if came_later or self.present is None:
+        is_added_later = self.is_added_later or any(
+            event.type is EventType.AGENT_ADDED for event in self.said
+        )
+        if is_added_later or self.present is None:
             return None, True
         return present_profile(self.present), False
 
@@ -70,8 +74,7 @@ def explain_all(engine: Engine, moments: Sequence[Moment]) -> list[dict[str, Any
     for start in range(0, len(names), _AT_ONCE):
         with reading(engine) as connection:
             for name in names[start : start + _AT_ONCE]:
-                said = event_log.all_before(connection, name, TOLD_BY, last)
-                known = _Known(name, present.get(name), said)
+                known = _read(connection, name, present.get(name), last)
                 for place, moment in enumerate(moments):
                     standing, is_sure = _standing(connection, known, moment)
                     if standing is not None:
@@ -81,6 +84,12 @@ def explain_all(engine: Engine, moments: Sequence[Moment]) -> list[dict[str, Any
     return [
         _document(moment, told, names) for moment, told, names in zip(moments, found, unsure, strict=True)
     ]
+
+
+def _read(connection: Connection, name: str, present: AgentRecord | None, last: int) -> _Known:
+    said = event_log.all_before(connection, name, TOLD_BY, last)
+    added_later = event_log.first_since(connection, name, EventType.AGENT_ADDED, last)
+    return _Known(name, present, said, added_later is not None)
 
 
 def moments_of(events: Sequence[Event]) -> list[Moment]:
