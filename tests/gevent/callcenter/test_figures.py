@@ -69,7 +69,7 @@ def test_after_a_restart_today_goes_on(desk: Desk) -> None:
     with office(desk.settings) as administration:
         assert administration.figures.show()["total"]["handled"] == 1
     caller = desk.phone().call("support")
-    bob = next(phone for phone in desk.phones if phone.calls and phone.calls[-1].confirmed.is_set())
+    bob = next(phone for phone in desk.phones if phone.calls and phone.calls[0].confirmed.is_set())
     assert bob.wait_for_call(2).confirmed.wait(5)
     caller.hang_up()
     desk.until("select state from agents where name = 'bob'", "available")
