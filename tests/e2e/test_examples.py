@@ -67,6 +67,23 @@ def test_events_and_figures_in_a_program(tmp_path: Path) -> None:
     assert "\n0 calls in all\n" in said.read_text()
 
 
+def test_a_reader_that_comes_back(tmp_path: Path) -> None:
+    service = Service(tmp_path / "service")
+    service.prepare()
+    numbers: list[int] = []
+    for turn in ("first", "second"):
+        said = tmp_path / f"{turn}.out"
+        reader = start("follow.py", "4", service=service, output=said)
+        assert until(service.answers, 20), said.read_text()
+        with Phone("alice", server=service.server) as alice:
+            alice.wait_for("registered")
+            assert reader.wait(30) == 0
+        lines = [line.split() for line in said.read_text().splitlines() if line[:1].isdigit()]
+        assert ["agent_registered", "alice"] in [words[1:] for words in lines if words[0].isdigit()]
+        numbers += [int(words[0]) for words in lines if len(words) == 3 and words[0].isdigit()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 @pytest.mark.parametrize("name", ["one_host/settings.toml", "enterprise.toml", "multi_queue.toml"])
 def test_the_settings_are_good(name: str) -> None:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}

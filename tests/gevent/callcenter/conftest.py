@@ -53,7 +53,7 @@ class Desk:
 
     def open(self, clock: Clock | None = None) -> None:
         """Start the call center."""
-        self.center = CallCenter(self.settings, make_media=_local_engine, clock=clock)
+        self.center = CallCenter(self.settings, make_media=local_engine, clock=clock)
         self.center.start()
 
     def answers(self) -> bool:
@@ -138,7 +138,7 @@ def wait_until(condition: Callable[[], bool], what: str = "it") -> None:
             gevent.sleep(0.01)
 
 
-def _local_engine(on_event: EventSink) -> MediaEngine:
+def local_engine(on_event: EventSink) -> MediaEngine:
     return LocalEngine(host="127.0.0.1", ports=PortPool(20000, 20999), on_event=on_event)
 
 

@@ -20,9 +20,9 @@ from callengine import greenlets
 from callengine.api import control
 from callengine.app import CallCenter
 from callengine.config import load
-from callengine.errors import CallCenterError, DatabaseError, SettingsError
+from callengine.errors import BadRequest, CallCenterError, DatabaseError, SettingsError
 from callengine.events.types import Event, EventType
-from tests.gevent.callcenter.conftest import Desk
+from tests.gevent.callcenter.conftest import Desk, local_engine
 
 MakeDesk = Callable[..., Desk]
 
@@ -132,6 +132,38 @@ def test_subscribers_see_committed_events(make_desk: MakeDesk) -> None:
     desk.center.subscribe(seen.append, [EventType.AGENT_REGISTERED])
     desk.agent("alice")
     assert [(event.type, event.agent) for event in seen] == [(EventType.AGENT_REGISTERED, "alice")]
+
+
+def test_a_reader_goes_on_over_restarts(make_desk: MakeDesk) -> None:
+    seen: list[int] = []
+    desk = make_desk("alice", "bob", open_now=False)
+    desk.center = CallCenter(desk.settings, make_media=local_engine)
+    leave = desk.center.subscribe(lambda event: seen.append(event.number), after=0)
+    desk.center.start()
+    alice = desk.agent("alice")
+    desk.phone().call("support").hang_up()
+    alice.close()
+    desk.center.stop()
+    desk.center.start()
+    desk.agent("bob")
+    desk.center.stop()
+    leave()
+    assert len(seen) > 6
+    assert seen == [row["number"] for row in desk.rows("select number from event_log order by number")]
+    desk.center.start()
+    assert seen[-1] == len(seen)
+
+
+def test_a_reader_of_another_log_is_refused(make_desk: MakeDesk) -> None:
+    desk = make_desk(open_now=False)
+    desk.center = CallCenter(desk.settings, make_media=local_engine)
+    leave = desk.center.subscribe(print, after=1000)
+    with pytest.raises(BadRequest, match="after event 1000; allowed: 0 to "):
+        desk.center.start()
+    leave()
+    desk.center.start()
+    with pytest.raises(BadRequest, match="after event 1000"):
+        desk.center.subscribe(print, after=1000)
 
 
 @pytest.mark.parametrize(
