@@ -23,8 +23,8 @@ INTERVAL = {"GENERAL__AGENT_HEARTBEAT_INTERVAL": "0.2"}
 
 @pytest.fixture(autouse=True)
 def short_timers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody answers times out after 0.64 s."""
-    monkeypatch.setattr(foundation, "Endpoint", partial(Endpoint, timers=Timers(t1=0.01, t2=0.04)))
+    """What nobody answers times out after 1.28 s."""
+    monkeypatch.setattr(foundation, "Endpoint", partial(Endpoint, timers=Timers(t1=0.02, t2=0.08)))
 
 
 def asked(phone: Phone, status: int = 200) -> int:
@@ -78,7 +78,7 @@ def test_a_phone_that_never_answers_is_not_judged(make_desk: MakeDesk) -> None:
     alice.endpoint.on("OPTIONS", seen.append)
     alice.register()
     wait_until(
-        lambda: len({each.request.call_id for each in seen}) >= 8, "being asked for longer than a timeout"
+        lambda: len({each.request.call_id for each in seen}) >= 12, "being asked for longer than a timeout"
     )
     gevent.sleep(1)
     assert desk.one(STATE)["state"] == "available"
