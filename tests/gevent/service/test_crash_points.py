@@ -139,7 +139,7 @@ def answered_late(desk: Desk, alice: Phone) -> None:
     answered(desk, alice)
 
 
-def points(life: Life, counts: range, *, long: bool = True) -> list[object]:
+def points(life: Callable[..., None], counts: range, *, long: bool = True) -> list[object]:
     """One case for each commit; those that show nothing that others do not are for `--long`."""
     return [pytest.param(life, count, marks=pytest.mark.long if long else ()) for count in counts]
 
