@@ -15,7 +15,7 @@ from callengine.api import control
 from callengine.app import CallCenter
 from callengine.clock import Clock
 from callengine.config import Settings, load
-from callengine.db.engine import WRITER, make_engine, reading
+from callengine.db.engine import make_engine, reading
 from callengine.db.repositories.agents import add_agent
 from callengine.errors import CallCenterError
 from callengine.media.engine import EventSink, MediaEngine
@@ -91,15 +91,16 @@ class Desk:
             self._let_go()
 
     def change(self, *statements: str) -> None:
-        """Change rows behind the service's back, whatever refers to them."""
-        engine = self._reader.execution_options(**{WRITER: True})
-        if engine.dialect.name == "postgresql":
+        """Change rows behind the service and the guard over states, whatever refers to them."""
+        if self._reader.dialect.name == "postgresql":
             statements = ("SET LOCAL session_replication_role = replica", *statements)
+        opened = self._reader.raw_connection()
         try:
-            with engine.begin() as connection:
-                for statement in statements:
-                    connection.exec_driver_sql(statement)
+            for statement in statements:
+                opened.cursor().execute(statement)
+            opened.commit()
         finally:
+            opened.close()
             self._let_go()
 
     def _let_go(self) -> None:

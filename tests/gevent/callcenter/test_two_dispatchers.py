@@ -3,8 +3,8 @@
 Neither hears what the other commits, so their indexes are stale all the time; the database alone decides. On
 PostgreSQL their transactions run at the same time, on SQLite they take turns; before and after each commit a
 random number of other greenlets runs. Each unit has a transaction of its own: a unit takes its rows in the
-order that all keep (entry, agents, queue); a group would take them in the order of its units, and two who write
-at the same time would wait for each other.
+order that all keep (entry, agents, queue), but a group of units would take them in the order of the units,
+and two who write at the same time would wait for each other.
 """
 
 from __future__ import annotations
