@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from callengine.config.declaration import QUEUE_NAME
 from callengine.config.layers import typed
 from callengine.config.problems import unknown, wrong
 from callengine.config.rules import Breach, breaches
-from callengine.config.schema import QUEUE_NAME, Settings, declared
+from callengine.config.schema import Settings, declared
 from callengine.config.sections.queues import Queue
 from callengine.errors import SettingsError
 

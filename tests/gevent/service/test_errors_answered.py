@@ -10,10 +10,12 @@ from callengine import errors
 from callengine.api.server import Door, make_app
 from callengine.callcenter.administration import Administration
 from callengine.clock import SystemClock
+from callengine.config import load
 from callengine.db.committer import Committer
 from callengine.errors import CallCenterError, SettingsError
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.server_transaction import ServerTransaction
+from callengine.store import QueueBook
 from tests.e2e.raw_sip import RawSip, status_of
 
 CLASSES = [
@@ -61,7 +63,12 @@ def test_the_http_status_is_answered(error: type[CallCenterError], committer: Co
         raise made(error)
 
     administration = Administration(
-        engine=committer.engine, committer=committer, clock=SystemClock(), realm="x", node="main"
+        engine=committer.engine,
+        committer=committer,
+        clock=SystemClock(),
+        realm="x",
+        node="main",
+        book=QueueBook(load(environ={"CALLENGINE_ENV": "testing"})),
     )
     door = Door(administration=administration, status=fail, drain=lambda *_: {}, unready=list, metrics=bytes)
     app = make_app(door)
