@@ -9,7 +9,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 suite=all
 long=()
-installing=tests/e2e/test_install.py
 for argument in "$@"; do
     case $argument in
     --long) long=(-m "") ;;
@@ -51,11 +50,11 @@ alone="alone and not long"
 beside="not alone and not long"
 if [ "${#long[@]}" -gt 0 ]; then alone=alone beside="not alone"; fi
 
-# Lanes, five at a time; each is one line, of files or folders. Each one's output in one piece.
+# Lanes, six at a time; each is one line, of files or folders. Each one's output in one piece.
 side_by_side() {
     local outputs failed=0
     outputs=$(mktemp -d)
-    xargs -P 5 -I {} bash -c '
+    xargs -P 6 -I {} bash -c '
         output=$(mktemp "$1/XXXXXX")
         read -ra lane <<<"$2"
         case $2 in
@@ -92,7 +91,7 @@ patched_tests() {
 
 programs_tests() {
     xargs -n 2 <<<"$long_of_e2e"
-    others "$long_of_e2e $installing" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 5
+    others "$long_of_e2e" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 5
 }
 
 run() {
@@ -130,16 +129,9 @@ fi
 needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd initdb:postgresql
 set_up=$SECONDS
 
-# To install takes a minute of its own, so it goes beside what is judged by no time.
-installed=$(mktemp)
-pure $installing >"$installed" 2>&1 &
-wait_for_it=$!
-trap 'rm -f "$installed"' EXIT
 scripts/check.sh
 checked=$SECONDS
 run tests/pure
 { patched_tests | head -2; programs_tests; patched_tests | tail -n +3; } | side_by_side
-wait $wait_for_it || { cat "$installed"; exit 1; }
-tail -1 "$installed"
 scripts/run_e2e.sh -m "$alone"
 tell_times

@@ -12,6 +12,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RESULT_LINES] = []
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that look at what is left behind come last: until then the time for it passes."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Print them below pytest's own summary, so that the last line is the result."""
     lines = config.stash.get(RESULT_LINES, [])

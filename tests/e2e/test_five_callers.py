@@ -1,15 +1,18 @@
 """Five callers at once and two agents: who talks with whom, what each hears, and what is left behind.
 
 The shift runs once; each test looks at one side of it. Everybody's tone is their own, so that what sounds at
-an end names who was connected to it.
+an end names who was connected to it. What is left behind is looked at after all other end-to-end tests: some
+of it lingers for 32 s, in which they run.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,9 +54,7 @@ class Shift:
     records: list[CallRecord]
     before: Held
     during: Held
-    after: Held
-    retransmissions: int
-    trouble: list[str]
+    aftermath: Aftermath
 
     def talks(self) -> list[Talk]:
         """Every call record beside what its agent's phone told of it."""
@@ -110,52 +111,61 @@ def _phone(name: str, service: Service, directory: Path, transport: str) -> Phon
     )
 
 
-def _given_back(service: Service, before: Held) -> Held:
-    """What the service holds when it is as before, or at the latest when the time for that is over."""
-    seen: list[Held] = []
+class Aftermath:
+    """Looks at what the service holds until it is as `before`, or the time for that is over."""
 
-    def is_as_before() -> bool:
-        seen.append(Held.by(service))
-        return seen[-1] == before
+    def __init__(self, service: Service, before: Held) -> None:
+        self.service = service
+        self._before = before
+        self._seen: list[Held] = []
+        self._watch = threading.Thread(target=self._look_on, daemon=True)
+        self._watch.start()
 
-    until(is_as_before, GIVEN_BACK_WITHIN, pause=1.0)
-    return seen[-1]
+    def _look_on(self) -> None:
+        until(self._is_as_before, GIVEN_BACK_WITHIN, pause=3.0)
+
+    def _is_as_before(self) -> bool:
+        self._seen.append(Held.by(self.service))
+        return self._seen[-1] == self._before
+
+    def after(self) -> Held:
+        """What it held at last."""
+        self._watch.join()
+        return self._seen[-1]
 
 
-@pytest.fixture(scope="module", params=["udp", pytest.param("tcp", marks=pytest.mark.long)])
-def shift(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
-    """Run it: both agents sign on, all five call in the same moment, the agents hang up."""
-    transport = request.param
-    directory = tmp_path_factory.mktemp("shift")
+@pytest.fixture(scope="session")
+def shifts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Shift]]:
+    """The shift over this transport; each is run once, and its service goes on to the end of all tests."""
     with ExitStack() as stack:
-        service = stack.enter_context(Service(directory / "service"))
-        unused = service.status()
-        phones = {
-            name: stack.enter_context(_phone(name, service, directory, transport)) for name in AGENT_TONES
-        }
-        for phone in phones.values():
-            phone.wait_for("registered")
-        before = Held.by(service).with_transactions(unused["transactions"])
-        stack.enter_context(capture())
-        peers = dict(zip(CALLER_TONES, stack.enter_context(RtpPeers(CALLER_TONES.values())).peers))
-        callers = [Caller(number, peer.port) for number, peer in peers.items()]
+        yield cache(lambda transport: _run(transport, tmp_path_factory.mktemp("shift"), stack))
+
+
+@pytest.fixture(params=["udp", pytest.param("tcp", marks=pytest.mark.long)])
+def shift(request: pytest.FixtureRequest, shifts: Callable[[str], Shift]) -> Shift:
+    """What was seen of it."""
+    return shifts(request.param)
+
+
+def _run(transport: str, directory: Path, stack: ExitStack) -> Shift:
+    """Both agents sign on, all five call in the same moment, the agents hang up."""
+    service = stack.enter_context(Service(directory / "service"))
+    unused = service.status()
+    phones = {name: stack.enter_context(_phone(name, service, directory, transport)) for name in AGENT_TONES}
+    for phone in phones.values():
+        phone.wait_for("registered")
+    before = Held.by(service).with_transactions(unused["transactions"])
+    peers = dict(zip(CALLER_TONES, stack.enter_context(RtpPeers(CALLER_TONES.values())).peers))
+    callers = [Caller(number, peer.port) for number, peer in peers.items()]
+    with capture():
         running = Sipp(directory / "sipp", server=service.server, callers=callers, transport=transport)
         for phone in phones.values():
             phone.wait_for("call_connected")
         during = Held.by(service)
         sipp = running.wait()
-        after = _given_back(service, before)
-        yield Shift(
-            sipp=sipp,
-            peers=peers,
-            events={name: list(phone.events) for name, phone in phones.items()},
-            records=read_records(service),
-            before=before,
-            during=during,
-            after=after,
-            retransmissions=service.status()["retransmissions"],
-            trouble=service.trouble(),
-        )
+    aftermath = Aftermath(service, before)
+    events = {name: list(phone.events) for name, phone in phones.items()}
+    return Shift(sipp, peers, events, read_records(service), before, during, aftermath)
 
 
 def _calls_of(shift: Shift) -> Counter[str]:
@@ -232,10 +242,12 @@ def test_the_agents_hear_one_unbroken_stream(shift: Shift) -> None:
         assert ended["first_packet_ms"] <= EXACT * 1000
 
 
+@pytest.mark.last
 def test_nobody_sent_anything_twice(shift: Shift) -> None:
     assert shift.sipp.count("Retransmissions") == 0
     assert shift.sipp.requests_seen_twice() == []
-    assert shift.retransmissions == 0
+    shift.aftermath.after()
+    assert shift.aftermath.service.status()["retransmissions"] == 0
     ended = [talk.told["call_terminated"] for talk in shift.talks()]
     assert [event["retransmissions"] for event in ended] == [0] * len(ended)
 
@@ -261,11 +273,15 @@ def test_a_dialog_and_a_relay_have_one_greenlet_each(shift: Shift) -> None:
     assert held.greenlets["media"]["relay"] == callers
 
 
+@pytest.mark.last
 def test_everything_is_given_back(shift: Shift) -> None:
-    assert shift.after == shift.before
-    assert "dialog" not in shift.after.greenlets["serve"]
-    assert "relay" not in shift.after.greenlets["media"]
+    after = shift.aftermath.after()
+    assert after == shift.before
+    assert "dialog" not in after.greenlets["serve"]
+    assert "relay" not in after.greenlets["media"]
 
 
+@pytest.mark.last
 def test_nothing_in_the_log_warns(shift: Shift) -> None:
-    assert shift.trouble == []
+    shift.aftermath.after()
+    assert shift.aftermath.service.trouble() == []

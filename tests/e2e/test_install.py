@@ -21,6 +21,8 @@ from tests.e2e.sipp import Caller, Sipp
 from tests.e2e.supervisor import Supervisor
 from tests.e2e.unit_file import read_unit
 
+pytestmark = pytest.mark.long
+
 _SHIPPED = (
     *("callengine", "alembic", "alembic.ini", "config", "docs", "scripts", "systemd"),
     *("setup.cfg", "pyproject.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE"),

@@ -133,6 +133,7 @@ def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     assert host.media.history == ["ready", "stopping", "exited"]
 
 
+@pytest.mark.long
 def test_a_call_that_comes_during_a_restart_succeeds_when_it_is_repeated(host: Host) -> None:
     host.start()
     with RtpPeers([450]) as callers:
