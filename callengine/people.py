@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from loguru import logger
 from sqlalchemy import Engine
 
 from callengine.callcenter import journal
-from callengine.callcenter.agent_states import is_leaving
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.delays import Delays
 from callengine.callcenter.dispatch import Dispatch
@@ -20,13 +20,14 @@ from callengine.callcenter.orders import Orders
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.priorities import CallerList, Priorities
 from callengine.callcenter.queues import Queues
-from callengine.callcenter.roster import Agent, Roster
+from callengine.callcenter.roster import Roster, agent_of
+from callengine.callcenter.routing import skills
 from callengine.callcenter.statistics import Statistics
 from callengine.callcenter.ways import Ways
 from callengine.callcenter.wrap_up import WrapUp
 from callengine.config import Settings
 from callengine.db.engine import reading
-from callengine.db.repositories import agents, calls, queues
+from callengine.db.repositories import agents, calls, memberships, queues
 from callengine.events.types import EventType
 from callengine.foundation import Foundation
 
@@ -86,6 +87,7 @@ def take_over_queues(base: Foundation, people: People) -> None:
     """Have memory follow the queues' rows."""
     with reading(base.engine) as connection:
         people.queues.take_over(queues.read_queues(connection))
+    people.dispatch.take_over_rules()
     people.opening.look()
 
 
@@ -116,7 +118,9 @@ def gather_people(base: Foundation) -> People:
     presence.load([agent.name for agent in roster])
     base.bus.subscribe(presence.follow, _OF_AGENTS)
     sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
+    lines.age_by(base.settings.routing.ageing_points_per_minute)
     dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
+    warn_of_gaps(base.engine, lines)
     numbers = Numbers(destinations_of(base.settings))
     priorities = Priorities(*urgency_of(base.settings))
     calendars = Calendars(calendars_of(base.settings))
@@ -153,29 +157,25 @@ def gather_people(base: Foundation) -> People:
     )
 
 
+def warn_of_gaps(engine: Engine, lines: Queues) -> None:
+    """Say in the log what callers would wait for in vain."""
+    with reading(engine) as connection:
+        empty, known = memberships.empty_tiers(connection), memberships.known_skills(connection)
+    for queue in lines:
+        if queue.name in empty:
+            logger.warning(
+                "queue {} has nobody in tier {}, below tiers with agents", queue.name, empty[queue.name]
+            )
+        missing = sorted(skills.named(queue.steps) - known)
+        if missing:
+            logger.warning("queue {} wants {}, which no agent has", queue.name, ", ".join(missing))
+
+
 def _load(engine: Engine) -> tuple[Roster, Queues]:
     """Agents and queues as the database has them."""
     with reading(engine) as connection:
         agent_rows, queue_rows = agents.read_agents(connection), queues.read_queues(connection)
-    roster = Roster(
-        Agent(
-            id=row.id,
-            name=row.name,
-            max_concurrent_calls=row.max_concurrent_calls,
-            queue_ids=tuple(place.queue_id for place in row.queues),
-            state=row.state,
-            load=row.load,
-            available_since=row.available_since or row.state_since,
-            delayed_until=row.delayed_until,
-            is_leaving=is_leaving(
-                load=row.load,
-                signed_on=row.signed_on,
-                pause_next_reason=row.pause_next_reason,
-                wrap_up_until=row.wrap_up_until,
-            ),
-        )
-        for row in agent_rows
-    )
+    roster = Roster(agent_of(row) for row in agent_rows)
     lines = Queues()
     lines.take_over(queue_rows)
     return roster, lines

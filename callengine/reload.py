@@ -8,7 +8,13 @@ from callengine import log, store
 from callengine.assembly import Parts
 from callengine.config import Settings
 from callengine.config.differences import Difference, differences, with_live_parts
-from callengine.people import calendars_of, destinations_of, take_over_queues, urgency_of
+from callengine.people import (
+    calendars_of,
+    destinations_of,
+    take_over_queues,
+    urgency_of,
+    warn_of_gaps,
+)
 
 
 def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
@@ -26,6 +32,8 @@ def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
     parts.people.priorities.replace(*urgency_of(new))
     parts.people.calendars.replace(calendars_of(new))
     take_over_queues(parts.base, parts.people)
+    parts.people.queues.age_by(new.routing.ageing_points_per_minute)
+    warn_of_gaps(parts.base.engine, parts.people.queues)
     if new.log.level != old.log.level:
         log.set_level(new.log.level)
     _tell(found)

@@ -90,6 +90,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take all of it away; calls that agents made to each other lose their offers, which have no room."""
+    op.drop_index("ix_calls_caller_number_arrived_at", "calls")
     op.drop_index("ix_calls_from_agent_id", "calls")
     op.drop_index("ix_calls_caller_number_arrived_at", "calls")
     op.drop_index("ix_event_log_agent_number", "event_log")

@@ -10,6 +10,8 @@ from callengine.api.bodies import list_body, number, object_body, switch, text, 
 from callengine.api.peers import require_local, require_operator
 from callengine.callcenter.administration import AgentDesk
 from callengine.callcenter.after_call import LONGEST_SECONDS
+from callengine.callcenter.assignments import HIGHEST_POSITION
+from callengine.callcenter.routing.tiers import HIGHEST_TIER
 from callengine.callcenter.staff import MOST_CALLS, NewAgent
 from callengine.errors import BadRequest
 
@@ -41,18 +43,27 @@ def make_agents(desk: AgentDesk) -> Blueprint:
         desk.remove(name, by=require_operator(request.environ))
         return jsonify(removed=name)
 
+    @routes.patch("/<name>")
+    def change(name: str) -> Response:
+        by = require_operator(request.environ)
+        desk.set_max_calls(name, whole(object_body(), "max_calls", least=1, most=MOST_CALLS), by=by)
+        return jsonify(changed=name)
+
+    _add_orders(routes, desk)
+    _add_wrap_up(routes, desk)
+    _add_assignments(routes, desk)
+    return routes
+
+
+def _add_orders(routes: Blueprint, desk: AgentDesk) -> None:
+    """Whether an agent is to be offered calls."""
+
     @routes.post("/<name>/pause")
     def pause(name: str) -> Response:
         by = require_operator(request.environ)
         given = object_body()
         desk.pause(name, reason=text(given, "reason"), after_call=switch(given, "after_call"), by=by)
         return jsonify(paused=name)
-
-    @routes.patch("/<name>")
-    def change(name: str) -> Response:
-        by = require_operator(request.environ)
-        desk.set_max_calls(name, whole(object_body(), "max_calls", least=1, most=MOST_CALLS), by=by)
-        return jsonify(changed=name)
 
     @routes.post("/<name>/sign_on")
     def sign_on(name: str) -> Response:
@@ -69,8 +80,32 @@ def make_agents(desk: AgentDesk) -> Blueprint:
         desk.resume(name, by=require_operator(request.environ))
         return jsonify(resumed=name)
 
-    _add_wrap_up(routes, desk)
-    return routes
+
+def _add_assignments(routes: Blueprint, desk: AgentDesk) -> None:
+    """Which queues an agent serves, and what it knows."""
+
+    @routes.put("/<name>/queues/<queue>")
+    def assign(name: str, queue: str) -> Response:
+        by = require_operator(request.environ)
+        given = object_body()
+        place = {
+            key: None if given.get(key) is None else whole(given, key, least=least, most=most)
+            for key, least, most in (("tier", 1, HIGHEST_TIER), ("position", 0, HIGHEST_POSITION))
+        }
+        desk.assign(name, queue, **place, by=by)
+        return jsonify(assigned=name, queue=queue)
+
+    @routes.delete("/<name>/queues/<queue>")
+    def unassign(name: str, queue: str) -> Response:
+        desk.unassign(name, queue, by=require_operator(request.environ))
+        return jsonify(unassigned=name, queue=queue)
+
+    @routes.put("/<name>/skills/<skill>")
+    def set_skill(name: str, skill: str) -> Response:
+        by = require_operator(request.environ)
+        level = whole(object_body(), "level", least=0, most=_HIGHEST)
+        desk.set_skill(name, skill, level, by=by)
+        return jsonify(changed=name, skill=skill, level=level)
 
 
 def _add_wrap_up(routes: Blueprint, desk: AgentDesk) -> None:

@@ -48,6 +48,27 @@ class RemoteAgentDesk(_Remote):
         """See `AgentDesk.set_max_calls`."""
         self._ask(f"agents/{_part(name)}", "PATCH", {"max_calls": calls})
 
+    def assign(
+        self,
+        name: str,
+        queue: str,
+        *,
+        tier: int | None = None,
+        position: int | None = None,
+        by: str,  # noqa: ARG002
+    ) -> None:
+        """See `AgentDesk.assign`."""
+        place = {"tier": tier, "position": position}
+        self._ask(f"agents/{_part(name)}/queues/{_part(queue)}", "PUT", place)
+
+    def unassign(self, name: str, queue: str, *, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.unassign`."""
+        self._ask(f"agents/{_part(name)}/queues/{_part(queue)}", "DELETE")
+
+    def set_skill(self, name: str, skill: str, level: int, *, by: str) -> None:  # noqa: ARG002
+        """See `AgentDesk.set_skill`."""
+        self._ask(f"agents/{_part(name)}/skills/{_part(skill)}", "PUT", {"level": level})
+
     def sign_on(self, name: str, *, by: str) -> None:  # noqa: ARG002
         """See `AgentDesk.sign_on`."""
         self._ask(f"agents/{_part(name)}/sign_on", "POST")

@@ -15,6 +15,7 @@ from callengine.callcenter.agent_states import (
     wrap_up_over,
 )
 from callengine.callcenter.missed import PAUSE_REASON, MissedRules, is_missed
+from callengine.callcenter.routing.base import day_of
 from callengine.db.repositories import agent_states, conversations
 from callengine.db.repositories.agent_states import AgentStanding
 from callengine.db.repositories.conversations import Conversation
@@ -109,6 +110,8 @@ def release(
     wrap_up = max(agent.wrap_up_next_seconds, wrap_up_seconds if was_connected else 0.0)
     rest_of_wrap_up = max(0.0, (agent.wrap_up_until or tx.now) - tx.now)
     follows = {} if was_connected or not is_missed(cause) else _missed(agent, cause, missed_rules, tx.now)
+    if was_connected:
+        follows = _counted(tx, agent, call_id)
     pause_next = follows.get("pause_next_reason", agent.pause_next_reason)
     happening = released(
         load_left=agent.load - 1,
@@ -128,6 +131,18 @@ def release(
         wrap_up_until=tx.now + max(wrap_up, rest_of_wrap_up),
         **follows,
     )
+
+
+def _counted(tx: Transaction, agent: AgentStanding, call_id: str) -> dict[str, Any]:
+    """The agent's counts of the day (UTC) with a conversation that has ended."""
+    today = day_of(tx.now)
+    is_today = agent.counted_on == today
+    talked = conversations.talk_seconds(tx, call_id=call_id, agent_id=agent.id)
+    return {
+        "counted_on": today,
+        "calls_handled": (agent.calls_handled if is_today else 0) + 1,
+        "talk_seconds": (agent.talk_seconds if is_today else 0.0) + talked,
+    }
 
 
 def _missed(agent: AgentStanding, result: str, rules: MissedRules, now: float) -> dict[str, Any]:
@@ -330,6 +345,9 @@ def _store(
         missed_in_row=new.missed_in_row,
         delayed_until=new.delayed_until,
         delayed_after=new.delayed_after,
+        counted_on=new.counted_on,
+        calls_handled=new.calls_handled,
+        talk_seconds=new.talk_seconds,
         by=by,
         **about,
     )

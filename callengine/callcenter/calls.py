@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 from gevent.event import Event
@@ -68,10 +69,15 @@ class Entry:
     joined_at: float
     gives_up_at: float
     """When waiting in this queue ends."""
+    preferred_agent_id: int | None = None
+    """The agent that the caller is to wait for, until `preferred_until`."""
+    preferred_until: float = 0.0
     rounds: int = 0
     """How often it has been offered; each time is one round, to one agent or several."""
     chosen: tuple[int, ...] = ()
     """Whom dispatch has chosen (keys of agents), while `assigned` is set; empty if `taken_out` says why."""
+    decision: dict[str, Any] | None = None
+    """On what it was chosen, as the log is to have it."""
     taken_out: str | None = None
     """Why somebody took the caller out of the line."""
     assigned: Event = field(default_factory=Event)
@@ -81,15 +87,13 @@ class Entry:
     """The agents that this call was offered to in vain since all others had their turn."""
     retry_at: float = 0.0
     """Before this time (monotonic) none of the `missed` is tried again."""
+    is_complained_of: bool = False
+    """Whether the log has been told that the queue's strategy fails."""
 
     def begin_to_wait(self) -> None:
         """Nobody is chosen for it, or not any more."""
-        self.chosen, self.taken_out = (), None
+        self.chosen, self.decision, self.taken_out = (), None, None
         self.assigned.clear()
-
-    def rank(self) -> tuple[int, float, str]:
-        """What orders a line: higher priority first, then earlier first arrival."""
-        return (-self.priority, self.first_arrived_at, self.id)
 
 
 @dataclass(eq=False)

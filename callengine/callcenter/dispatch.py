@@ -1,23 +1,34 @@
 """Dispatch: brings callers who wait and agents who are free together, when something happens.
 
-One greenlet decides. It wakes when a caller joins a line, when an agent becomes free, or when a caller may be
-offered again to an agent that missed it; a sweep at a fixed interval is the safety net, which in a healthy
-system finds nothing. Deciding only reads memory and never waits. The agent that is chosen is held, so that
-it is not chosen twice, until the caller's story has made the claim; the database decides whether it holds.
+One greenlet decides. It wakes when a caller joins a line, when an agent becomes free, and when the time has
+come at which more agents may be offered to a caller than before: a tier opens, fewer skills are required, the
+wait for a preferred agent is over, an agent that missed the call may be tried again. What a wake looks at is
+only what it tells of: the caller, or the lines of the agent's queues.
+
+So between two wakes there is no caller and no free agent who could be brought together; a sweep at a fixed
+interval is the safety net, which in a healthy system finds nothing. Deciding only reads memory and never
+waits. An agent that is chosen is held, so that it is not chosen twice, until the caller's story has made the
+claim; the database decides whether it holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import merge
+from math import inf
 
 from gevent.event import Event
 from gevent.pool import Group
+from loguru import logger
 
 from callengine import greenlets
 from callengine.callcenter.calls import Entry
-from callengine.callcenter.queues import Queue, Queues
+from callengine.callcenter.choosing import Choice, Look
+from callengine.callcenter.queues import Queue, Queues, Rank
 from callengine.callcenter.roster import Agent, Roster
-from callengine.callcenter.routing import Candidate
+from callengine.callcenter.routing.deadlines import Deadlines
+from callengine.callcenter.routing.strategies import Strategies
 from callengine.clock import Clock
 from callengine.sip.session import Session
 
@@ -37,31 +48,51 @@ class TakenOutOfLine(Exception):
         self.why = why
 
 
+@dataclass
+class _ToLookAt:
+    """What has happened since the last look."""
+
+    queues: dict[int, Queue] = field(default_factory=dict)
+    """Those for which an agent became free: anybody in their lines may be served."""
+    entries: dict[Entry, Queue] = field(default_factory=dict)
+    """Callers who joined, or for whom more agents may be found than before."""
+
+
 class Dispatch:
     """Decides for all queues of this node; `sweep_seconds` is the interval of the safety net."""
 
-    def __init__(self, queues: Queues, roster: Roster, *, clock: Clock, sweep_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        queues: Queues,
+        roster: Roster,
+        *,
+        clock: Clock,
+        strategies: Strategies | None = None,
+        sweep_seconds: float = 1.0,
+    ) -> None:
         self._queues = queues
         self._roster = roster
         self._clock = clock
+        self._strategies = strategies or Strategies()
         self._sweep_seconds = sweep_seconds
-        self._changed: dict[int, Queue] = {}
+        self._to_look_at = _ToLookAt()
+        self._deadlines: Deadlines[Entry] = Deadlines()
+        self._complaints: list[tuple[str, str, str]] = []
         self._wake = Event()
+        self._stopped = False
         self._group = Group()
-        self._stopping = False
-        self._retrying: set[Entry] = set()
-        """Those in line who are waiting for a second try with an agent that missed them."""
+        self.found_by_sweep = 0
+        """How many callers were served that no event had told of."""
         roster.on_free = self._agent_freed
 
     def start(self) -> None:
         """Begin to decide, with a look at every line."""
+        self.take_over_rules()
         greenlets.spawn("dispatch", self._run, owner=self._group)
-        for queue in self._queues:
-            self._mark(queue)
 
     def stop(self) -> None:
         """End the deciding greenlet; callers who wait go on waiting until their story ends."""
-        self._stopping = True
+        self._stopped = True
         self._wake.set()
         self._group.join()
 
@@ -75,9 +106,7 @@ class Dispatch:
         queue = self._queues.by_id(entry.queue_id)
         entry.begin_to_wait()
         queue.line.join(entry)
-        if entry.missed:
-            self._retrying.add(entry)
-        self._mark(queue)
+        self._look_at(queue, entry)
         try:
             seconds = max(0.0, entry.gives_up_at - self._clock.now())
             if not caller.wait(entry.assigned, timeout=seconds):
@@ -96,18 +125,19 @@ class Dispatch:
         """
         self._decide()
         queue = self._queues.by_id(entry.queue_id)
-        if any(other.rank() < entry.rank() for other in queue.line):
+        rank = queue.rank(entry)
+        if any(queue.rank(other) < rank for other in queue.line):
             return []
-        agent_id = self._choose(queue, entry, self._roster.candidates(queue.id))
-        if agent_id is None:
-            return []
-        self._assign(queue, entry, self._roster.by_id(agent_id))
+        entry.begin_to_wait()
+        choice = self._new_look().choose(queue, entry)
+        if choice is not None:
+            self._assign(queue, entry, choice)
         return [self._roster.by_id(each) for each in entry.chosen]
 
     def interrupt(self, entry: Entry, why: str) -> None:
         """Take a caller who waits out of the line: its `wait_for_agents` raises `TakenOutOfLine(why)`.
 
-        Agents that were chosen for it in this moment are free again. Harmless if it waits no longer.
+        Harmless if it waits no longer: then agents have been chosen for it.
         """
         queue = self._queues.by_id(entry.queue_id)
         if entry in queue.line:
@@ -124,7 +154,14 @@ class Dispatch:
         queue = self._queues.by_id(entry.queue_id)
         if entry not in queue.line:
             queue.line.join(entry)
-            self._mark(queue)
+            self._look_at(queue, entry)
+
+    def take_over_rules(self) -> None:
+        """The queues' rules are new: their strategies are learned, and anybody in line may be served."""
+        for problem in self._strategies.learn(queue.rules.strategy for queue in self._queues):
+            logger.error("a strategy is missing: {}; round robin decides in its place", problem)
+        for queue in self._queues:
+            self._agent_freed(queue.id)
 
     def decided(self, agent: Agent) -> None:
         """The claim for which the agent was held has been committed or refused."""
@@ -143,72 +180,107 @@ class Dispatch:
 
     def _take_out(self, queue: Queue, entry: Entry) -> None:
         queue.line.leave(entry)
-        self._retrying.discard(entry)
+        self._deadlines.drop(entry)
 
     def _agent_freed(self, queue_id: int) -> None:
-        self._mark(self._queues.by_id(queue_id))
+        queue = self._queues.get(queue_id)
+        if queue is not None:
+            self._to_look_at.queues[queue_id] = queue
+            self._wake.set()
 
-    def _mark(self, queue: Queue) -> None:
-        self._changed[queue.id] = queue
+    def _look_at(self, queue: Queue, entry: Entry) -> None:
+        self._to_look_at.entries[entry] = queue
         self._wake.set()
 
     def _run(self) -> None:
-        while not self._stopping:
-            if not self._wake.wait(self._until_next_look()):
-                self._sweep()
+        sweep_at = self._clock.monotonic() + self._sweep_seconds
+        while not self._stopped:
+            until_sweep = max(0.0, sweep_at - self._clock.monotonic())
+            until_deadline = self._until_next_deadline()
+            is_woken = self._wake.wait(min(until_sweep, until_deadline))
             self._wake.clear()
+            for entry in self._deadlines.due(self._clock.monotonic()):
+                self._look_at(self._queues.by_id(entry.queue_id), entry)
             self._decide()
+            is_idle = not is_woken and until_sweep <= until_deadline
+            if is_idle or self._clock.monotonic() >= sweep_at:
+                self._sweep()
+                sweep_at = self._clock.monotonic() + self._sweep_seconds
+            self._tell_complaints()
 
-    def _decide(self) -> None:
-        while self._changed:
-            self._serve(self._first_of_changed())
-
-    def _until_next_look(self) -> float:
-        now = self._clock.monotonic()
-        waits = (entry.retry_at - now for entry in self._retrying if entry.retry_at > now)
-        return min(self._sweep_seconds, min(waits, default=self._sweep_seconds))
+    def _until_next_deadline(self) -> float:
+        earliest = self._deadlines.earliest()
+        return inf if earliest is None else max(0.0, earliest - self._clock.monotonic())
 
     def _sweep(self) -> None:
-        for queue in self._queues:
-            if len(queue.line):
-                self._changed[queue.id] = queue
+        self._to_look_at.queues.update((queue.id, queue) for queue in self._queues if len(queue.line))
+        found = self._decide()
+        if found:
+            self.found_by_sweep += found
+            logger.warning("the sweep found {} callers for whom an agent was free", found)
 
-    def _first_of_changed(self) -> Queue:
-        """Of several queues that an agent may serve, the one whose first caller came first."""
-        queue = min(self._changed.values(), key=_first_rank)
-        del self._changed[queue.id]
-        return queue
+    def _decide(self) -> int:
+        """Serve whoever can be served by what has happened; how many were."""
+        served = 0
+        while self._to_look_at.queues or self._to_look_at.entries:
+            to_look_at, self._to_look_at = self._to_look_at, _ToLookAt()
+            look = self._new_look()
+            for _rank, queue, entry in self._in_order(to_look_at):
+                choice = look.choose(queue, entry)
+                if choice is not None:
+                    self._assign(queue, entry, choice)
+                    served += 1
+                elif (again_at := look.again_at(queue, entry)) is not None:
+                    self._deadlines.set(entry, again_at)
+        return served
 
-    def _serve(self, queue: Queue) -> None:
+    def _new_look(self) -> Look:
+        return Look(
+            self._roster,
+            self._strategies,
+            now=self._clock.now(),
+            monotonic=self._clock.monotonic(),
+            on_failure=self._complain,
+        )
+
+    def _in_order(self, to_look_at: _ToLookAt) -> Iterator[tuple[Rank, Queue, Entry]]:
+        """The callers to be looked at, as they rank over all queues."""
+        lines = [self._ranked(queue) for queue in to_look_at.queues.values()]
+        single = [
+            (queue.rank(entry), queue, entry)
+            for entry, queue in to_look_at.entries.items()
+            if queue.id not in to_look_at.queues
+            and entry in queue.line
+            and self._roster.free.any_of(queue.id)
+        ]
+        return merge(*lines, sorted(single, key=_rank), key=_rank)
+
+    def _ranked(self, queue: Queue) -> Iterator[tuple[Rank, Queue, Entry]]:
         for entry in queue.line:
-            candidates = self._roster.candidates(queue.id)
-            if not candidates:
+            if not self._roster.free.any_of(queue.id):
                 return
-            agent_id = self._choose(queue, entry, candidates)
-            if agent_id is not None:
-                self._assign(queue, entry, self._roster.by_id(agent_id))
+            yield queue.rank(entry), queue, entry
 
-    def _choose(self, queue: Queue, entry: Entry, candidates: Sequence[Candidate]) -> int | None:
-        missed_before = None
-        for candidate in queue.strategy(candidates, queue.last_agent_id):
-            if candidate.agent_id == entry.made_by:
-                continue
-            if candidate.agent_id not in entry.missed:
-                return candidate.agent_id
-            missed_before = missed_before or candidate
-        if missed_before is None or self._clock.monotonic() < entry.retry_at:
-            return None
-        entry.missed.clear()
-        return missed_before.agent_id
-
-    def _assign(self, queue: Queue, entry: Entry, agent: Agent) -> None:
+    def _assign(self, queue: Queue, entry: Entry, choice: Choice) -> None:
         self._take_out(queue, entry)
-        self._roster.hold(agent)
-        entry.chosen = (agent.id,)
+        for agent in map(self._roster.by_id, choice.agent_ids):
+            self._roster.hold(agent)
+        queue.last_agent_id = choice.agent_ids[0]
+        entry.chosen, entry.decision = choice
         entry.assigned.set()
 
+    def _complain(self, entry: Entry, why: str) -> None:
+        """Remember what is to be logged, once for each call: deciding does not wait, and logging may."""
+        if not entry.is_complained_of:
+            entry.is_complained_of = True
+            queue = self._queues.by_id(entry.queue_id)
+            self._complaints.append((queue.rules.strategy, queue.name, why))
 
-def _first_rank(queue: Queue) -> tuple[float, float, str]:
-    for entry in queue.line:
-        return entry.rank()
-    return (float("inf"), 0.0, "")
+    def _tell_complaints(self) -> None:
+        complaints, self._complaints = self._complaints, []
+        for strategy, queue, why in complaints:
+            logger.error("the strategy {} of queue {} failed: {}; round robin decided", strategy, queue, why)
+
+
+def _rank(found: tuple[Rank, Queue, Entry]) -> Rank:
+    return found[0]

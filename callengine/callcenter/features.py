@@ -22,7 +22,7 @@ from callengine.callcenter.numbers import Feature, Numbers, ToFeature
 from callengine.callcenter.roster import Agent, Roster
 from callengine.clock import Clock
 from callengine.db.committer import Committer
-from callengine.db.repositories import legs
+from callengine.db.repositories import agent_states, legs
 from callengine.db.transaction import Transaction
 from callengine.errors import CallCenterError, DatabaseError, NotAllowed
 from callengine.media.engine import DONE, REFUSED, MediaEngine
@@ -121,6 +121,12 @@ class Features:
         return True
 
 
+def _resume(tx: Transaction, name: str) -> None:
+    """While the call lasts a pause is one that is ordered; who is not paused has nothing to end."""
+    if agent_states.read_for_change(tx, staff.id_of(tx, name)).pause_next_reason is not None:
+        staff.resume(tx, name, by=name, cause=CAUSE)
+
+
 def _do(wanted: ToFeature, name: str, tx: Transaction) -> None:
     match wanted.feature:
         case Feature.SIGN_ON:
@@ -130,4 +136,4 @@ def _do(wanted: ToFeature, name: str, tx: Transaction) -> None:
         case Feature.PAUSE:
             staff.pause(tx, name, reason=wanted.reason, by=name, cause=CAUSE, after_call=True)
         case Feature.RESUME:
-            staff.resume(tx, name, by=name, cause=CAUSE)
+            _resume(tx, name)

@@ -31,6 +31,7 @@ from callengine.callcenter.numbers import Destination, HangUpWith, Numbers, ToAg
 from callengine.callcenter.outbound import Outbound
 from callengine.callcenter.overflow import SentAway
 from callengine.callcenter.places import new_entry, store_join, store_steps
+from callengine.callcenter.preference import prefer_last_agent
 from callengine.callcenter.priorities import Priorities
 from callengine.callcenter.queues import Queue, Queues
 from callengine.callcenter.roster import Agent, Roster
@@ -295,6 +296,11 @@ class Inbound:
         first = self._kept_places.first_arrival(queue, call.caller_number, now)
         call.entry = new_entry(queue, priority=priority, first_arrived_at=first, began_at=now, now=now)
         call.entry.made_by = made_by.id if made_by else None
+        if queue.rules.prefer_last_agent_seconds and made_by is None:
+            number = call.caller_number
+            self._committer.commit(
+                partial(prefer_last_agent, entry=call.entry, caller_number=number, rules=queue.rules)
+            )
         arrival = partial(self._store_arrival, call, queue, way, made_by)
         if not self._waiting.ring_at_once(call, arrival):
             self._committer.commit(arrival)

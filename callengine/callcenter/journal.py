@@ -22,7 +22,7 @@ def note(event: Event) -> None:
             logger.info("{}", _ended(event))
     elif event.type == EventType.AGENT_STATE_CHANGED:
         old, new = event.payload["old"], event.payload["new"]
-        if AgentState.OFFLINE in (old, new):
+        if old != new and AgentState.OFFLINE in (old, new):
             signed = "off" if new == AgentState.OFFLINE else "on"
             logger.info("{} has signed {}: {}", event.agent, signed, event.payload["cause"])
 

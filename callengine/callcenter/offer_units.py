@@ -94,6 +94,7 @@ def _store_offer(tx: Transaction, call: Call, offer: Offer, queue: Queue, owner:
         offer_id=offer.id,
         phones=len(offer.legs),
         round=number,
+        decision=call.entry.decision,
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
 
 from loguru import logger
 
-from callengine import greenlets
 from callengine.callcenter.answering import ANSWERED, Answering, due
 from callengine.callcenter.calls import Call, Leg, Offer, new_id
 from callengine.callcenter.clearing import TOLD_ELSEWHERE, Clearing
@@ -18,11 +17,12 @@ from callengine.callcenter.legs import Legs
 from callengine.callcenter.offer_units import Failure, store_claim, store_connect, store_failures
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.queues import Queue, Queues
+from callengine.callcenter.ringing import Ringing, result_of
 from callengine.callcenter.roster import Agent
 from callengine.clock import Clock
 from callengine.db.committer import Committer
 from callengine.db.transaction import Transaction
-from callengine.errors import CallCenterError, HungUp, ProtocolError
+from callengine.errors import CallCenterError
 from callengine.vocabulary import OfferState
 
 Unit = Callable[[Transaction], None]
@@ -30,10 +30,6 @@ Unit = Callable[[Transaction], None]
 
 _LISTEN_SECONDS = 5.0
 """How long an offer that is taken up goes on at least: time for a phone to repeat its answer."""
-
-_NOT_ACCEPTABLE = 488
-_BUSY = frozenset([486, 600])
-_UNREACHABLE = frozenset([404, 408, 410, 480, 503])
 
 
 class Offering:
@@ -61,6 +57,7 @@ class Offering:
         self._clearing = clearing
         self._committer = committer
         self._clock = clock
+        self._ringing = Ringing(legs=legs, clearing=clearing, clock=clock)
 
     def claim(self, call: Call, chosen: Sequence[Agent], arrival: Unit | None = None) -> None:
         """Claim the agents, which dispatch holds for this call; those that could be are in `call.offers`.
@@ -104,7 +101,6 @@ class Offering:
             offer.offered_at, offer.deadline_at = now, now + queue.rules.ring_timeout_seconds
         call.offers = claimed
         call.entry.rounds += 1
-        queue.last_agent_id = claimed[0].agent_id
         return claimed
 
     def _store_claim(
@@ -142,41 +138,18 @@ class Offering:
     def _await_answer(self, call: Call, queue: Queue, *, seconds: float) -> None:
         deadline = self._clock.monotonic() + seconds
         ringing = {leg: offer for offer in call.offers for leg in offer.legs}
-        while ringing and self._hears_of(call, ringing, deadline):
-            for leg in [leg for leg in ringing if leg.outgoing.final.is_set()]:
-                offer = ringing.pop(leg)
-                if leg.outgoing.answered.is_set() and self._agree(leg, offer):
-                    self._connect(call, offer, leg, queue)
-                    return
+        while ringing and self._ringing.wait_for_final(call, ringing, deadline):
+            answered = self._ringing.take_finals(ringing)
+            if answered is not None:
+                self._connect(call, *answered, queue)
+                return
             left = set(ringing.values())
             refused = [offer for offer in call.offers if offer not in left]
             if refused and ringing:
                 self._fail(call, refused, queue)
         self._fail(call, call.offers, queue)
 
-    def _hears_of(self, call: Call, ringing: Iterable[Leg], deadline: float) -> bool:
-        """Wait until one of the phones answers or refuses; False if none has until `deadline`."""
-        caller = call.caller.session
-        finals = [leg.outgoing.final for leg in ringing]
-        left = max(0.0, deadline - self._clock.monotonic())
-        if not greenlets.wait_for_any(caller.ended, *finals, timeout=left):
-            return False
-        if caller.ended.is_set():
-            raise HungUp("the caller left while phones were ringing")
-        return True
-
-    def _agree(self, leg: Leg, offer: Offer) -> bool:
-        """Read the phone's answer; one that cannot be served is taken as a refusal, and hung up."""
-        try:
-            self._legs.read_answer(leg)
-        except ProtocolError as error:
-            logger.debug("the phone at {} answered what cannot be served: {}", leg.session.flow, error)
-            offer.unusable.append(leg)
-            self._clearing.hang_up_at_once(leg)
-            return False
-        return True
-
-    def _connect(self, call: Call, offer: Offer, answered: Leg, queue: Queue) -> None:
+    def _connect(self, call: Call, answered: Leg, offer: Offer, queue: Queue) -> None:
         """The first to answer has the call; all others are told that it was completed elsewhere."""
         now = self._committer.commit(partial(_store_connect, call, offer, answered, queue))
         answered.outgoing.acknowledge()
@@ -233,24 +206,5 @@ def _store_failures(
 
 
 def _failure(offer: Offer) -> Failure:
-    result, status = _result(offer)
+    result, status = result_of(offer)
     return Failure(offer, result, status, all(leg.session.ended.is_set() for leg in offer.legs))
-
-
-def _result(offer: Offer) -> tuple[OfferState, int | None]:
-    """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest class).
-
-    Within a class what a phone says that is there comes before what stands for one that is not.
-    """
-    statuses = [leg.outgoing.refused[0] for leg in offer.legs if leg.outgoing.refused is not None]
-    statuses += [_NOT_ACCEPTABLE] * len(offer.unusable)
-    if len(statuses) < len(offer.legs):
-        return OfferState.NO_ANSWER, None
-    status = min(statuses, key=_rank)
-    if status in _BUSY:
-        return OfferState.BUSY, status
-    return (OfferState.UNREACHABLE if status in _UNREACHABLE else OfferState.REJECTED), status
-
-
-def _rank(code: int) -> tuple[bool, int, bool, int]:
-    return (code < 600, code // 100, code in _UNREACHABLE, code)

@@ -59,7 +59,7 @@ def store_steps(
 ) -> None:
     """How the caller came from queue to queue; `waited_seconds` in the first of them."""
     for step in steps:
-        queue = queues.get(step.queue)
+        queue = queues.named(step.queue)
         tx.add_event(
             EventType.QUEUE_OVERFLOWED,
             call_id=call.id,
@@ -128,4 +128,6 @@ def _row(call: Call, entry: Entry, owner: Owner) -> dict[str, object]:
         "first_arrived_at": entry.first_arrived_at,
         "joined_at": entry.joined_at,
         "expires_at": entry.gives_up_at,
+        "preferred_agent_id": entry.preferred_agent_id,
+        "preferred_until": entry.preferred_until or None,
     }

@@ -242,6 +242,8 @@ def _entry(row: Row, missed: set[int], made_by: int | None) -> Entry:
         first_arrived_at=row["first_arrived_at"],
         joined_at=row["joined_at"],
         gives_up_at=row["expires_at"],
+        preferred_agent_id=row["preferred_agent_id"],
+        preferred_until=row["preferred_until"] or 0.0,
         made_by=made_by,
         rounds=row["rounds"],
         missed=missed,

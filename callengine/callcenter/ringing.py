@@ -1,6 +1,8 @@
-"""Ringing: an agent's phones ring for a call that leads to nobody else, until one of them has answered."""
+"""Ringing: the phones of agents ring for a call until one has answered; what an offer came to if none has."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from loguru import logger
 
@@ -31,19 +33,33 @@ class Ringing:
         Raises `HungUp` if the caller leaves meanwhile.
         """
         deadline = self._clock.monotonic() + seconds
+        ringing = dict.fromkeys(offer.legs, offer)
+        while ringing and self.wait_for_final(call, ringing, deadline):
+            answered = self.take_finals(ringing)
+            if answered is not None:
+                return answered[0]
+        return None
+
+    def wait_for_final(self, call: Call, ringing: Iterable[Leg], deadline: float) -> bool:
+        """Wait until one of the phones answers or refuses; False if none has until `deadline` (monotonic).
+
+        Raises `HungUp` if the caller leaves meanwhile.
+        """
         caller = call.caller.session
-        ringing = list(offer.legs)
-        while ringing:
-            finals = [leg.outgoing.final for leg in ringing]
-            left = max(0.0, deadline - self._clock.monotonic())
-            if not greenlets.wait_for_any(caller.ended, *finals, timeout=left):
-                return None
-            if caller.ended.is_set():
-                raise HungUp("the caller left while phones were ringing")
-            for leg in [leg for leg in ringing if leg.outgoing.final.is_set()]:
-                ringing.remove(leg)
-                if leg.outgoing.answered.is_set() and self._agree(leg, offer):
-                    return leg
+        finals = [leg.outgoing.final for leg in ringing]
+        left = max(0.0, deadline - self._clock.monotonic())
+        if not greenlets.wait_for_any(caller.ended, *finals, timeout=left):
+            return False
+        if caller.ended.is_set():
+            raise HungUp("the caller left while phones were ringing")
+        return True
+
+    def take_finals(self, ringing: dict[Leg, Offer]) -> tuple[Leg, Offer] | None:
+        """Take out those that have answered or refused; the first of them whose answer can be served."""
+        for leg in [leg for leg in ringing if leg.outgoing.final.is_set()]:
+            offer = ringing.pop(leg)
+            if leg.outgoing.answered.is_set() and self._agree(leg, offer):
+                return leg, offer
         return None
 
     def _agree(self, leg: Leg, offer: Offer) -> bool:
@@ -59,12 +75,19 @@ class Ringing:
 
 
 def result_of(offer: Offer) -> tuple[OfferState, int | None]:
-    """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest)."""
+    """What the offer came to, by the best answer of its phones (RFC 3261 16.7: 6xx, then the lowest class).
+
+    Within a class what a phone says that is there comes before what stands for one that is not.
+    """
     statuses = [leg.outgoing.refused[0] for leg in offer.legs if leg.outgoing.refused is not None]
     statuses += [_NOT_ACCEPTABLE] * len(offer.unusable)
     if len(statuses) < len(offer.legs):
         return OfferState.NO_ANSWER, None
-    status = min(statuses, key=lambda code: (code < 600, code))
+    status = min(statuses, key=_rank)
     if status in _BUSY:
         return OfferState.BUSY, status
     return (OfferState.UNREACHABLE if status in _UNREACHABLE else OfferState.REJECTED), status
+
+
+def _rank(code: int) -> tuple[bool, int, bool, int]:
+    return (code < 600, code // 100, code in _UNREACHABLE, code)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from callengine.callcenter.agent_states import CLAIMABLE, is_leaving
-from callengine.callcenter.routing import Candidate
+from callengine.callcenter.routing.base import Candidate
+from callengine.callcenter.routing.free_agents import FreeAgents
 from callengine.db.repositories.agents import AgentRecord
 from callengine.errors import AgentNotFound
 from callengine.events.types import Event, EventType
 from callengine.vocabulary import AgentState
 
-_agent_id = attrgetter("agent_id")
+
+class Place(NamedTuple):
+    """An agent's place in a queue."""
+
+    tier: int = 1
+    position: int = 0
 
 
 @dataclass(eq=False)
@@ -34,8 +39,16 @@ class Agent:
     """To be signed off or paused when its present calls are over."""
     held: bool = False
     """Chosen by dispatch, the claim not yet decided: no state, but a reason to take another."""
-    candidate: Candidate | None = None
-    """Its place among the free agents of its queues, while it has one."""
+    places: Mapping[int, Place] = field(default_factory=dict)
+    """Its place in each queue, by the queue's key, where that is not the usual one."""
+    levels: Mapping[str, int] = field(default_factory=dict)
+    """Its level in each skill that it has."""
+    calls_handled: int = 0
+    talk_seconds: float = 0.0
+    counted_on: str | None = None
+    """The day of the two counts (UTC, ISO 8601)."""
+    candidates: Mapping[int, Candidate] = field(default_factory=dict)
+    """What it is among the free agents of its queues, by the queue's key, while it is free."""
 
     @property
     def free(self) -> bool:
@@ -43,17 +56,62 @@ class Agent:
         is_kept = self.held or self.is_leaving or self.delayed_until is not None
         return self.state in CLAIMABLE and self.load < self.max_concurrent_calls and not is_kept
 
+    @property
+    def is_here(self) -> bool:
+        """Whether a caller may wait for it in particular: it is signed on and not paused."""
+        return self.state not in (AgentState.OFFLINE, AgentState.PAUSED)
+
+    def candidate_for(self, queue_id: int) -> Candidate:
+        """What a strategy for this queue is told of it."""
+        tier, position = self.places.get(queue_id, Place())
+        return Candidate(
+            agent_id=self.id,
+            available_since=self.available_since,
+            name=self.name,
+            position=position,
+            tier=tier,
+            levels=self.levels,
+            calls_handled=self.calls_handled,
+            talk_seconds=self.talk_seconds,
+            counted_on=self.counted_on,
+        )
+
+
+def agent_of(record: AgentRecord) -> Agent:
+    """The agent as its row stands."""
+    agent = Agent(record.id, record.name, 1, (), record.state, 0, 0.0)
+    _take_over(agent, record)
+    agent.delayed_until = record.delayed_until
+    return agent
+
+
+def _take_over(agent: Agent, record: AgentRecord) -> None:
+    agent.state, agent.load = record.state, record.load
+    agent.max_concurrent_calls = record.max_concurrent_calls
+    agent.available_since = record.available_since or record.state_since
+    agent.is_leaving = is_leaving(
+        load=record.load,
+        signed_on=record.signed_on,
+        pause_next_reason=record.pause_next_reason,
+        wrap_up_until=record.wrap_up_until,
+    )
+    agent.queue_ids = tuple(place.queue_id for place in record.queues)
+    agent.places = {place.queue_id: Place(place.tier, place.position) for place in record.queues}
+    agent.levels = dict(record.skills)
+    agent.calls_handled, agent.talk_seconds = record.calls_handled, record.talk_seconds
+    agent.counted_on = record.counted_on
+
 
 class Roster:
-    """All agents of the tenant, and for each queue the free ones in ascending order of their key.
+    """All agents of the tenant, and for each queue the free ones.
 
-    `on_free(queue_id)` is called when an agent becomes free for that queue, `on_delayed(agent_id, until)`
-    when one is to be left alone until then (seconds since the epoch).
+    `on_free(queue_id)` is called when an agent becomes free for that queue, or nobody is to wait for it any
+    more; `on_delayed(agent_id, until)` when one is to be left alone until then (seconds since the epoch).
     """
 
     def __init__(self, agents: Iterable[Agent]) -> None:
         self._by_name = {agent.name: agent for agent in agents}
-        self._free: dict[int, list[Candidate]] = {}
+        self.free = FreeAgents()
         self._by_id = {agent.id: agent for agent in self._by_name.values()}
         self.on_free: Callable[[int], None] = _nobody_cares
         self.on_delayed: Callable[[int, float], None] = _nobody_watches
@@ -81,9 +139,9 @@ class Roster:
         except KeyError:
             raise AgentNotFound(f"there is no agent with the key {agent_id}") from None
 
-    def candidates(self, queue_id: int) -> Sequence[Candidate]:
-        """The free agents of a queue, in ascending order of `agent_id`."""
-        return self._free.get(queue_id, ())
+    def get(self, agent_id: int | None) -> Agent | None:
+        """The agent with this key, if there is one."""
+        return None if agent_id is None else self._by_id.get(agent_id)
 
     def apply(self, event: Event) -> None:
         """Take over what an event says: an agent is added, changed, removed, or in another state."""
@@ -94,7 +152,7 @@ class Roster:
         elif event.type is EventType.AGENT_STATE_CHANGED:
             self._change(event)
         elif event.type is EventType.AGENT_CHANGED:
-            self._change_capacity(event)
+            self._change_what_it_is(event)
 
     def _add(self, event: Event) -> None:
         agent = Agent(
@@ -105,6 +163,8 @@ class Roster:
             state=AgentState.OFFLINE,
             load=0,
             available_since=event.at,
+            places=_places(event.payload),
+            levels=dict(event.payload["skills"]),
         )
         self._by_name[agent.name] = self._by_id[agent.id] = agent
 
@@ -112,8 +172,8 @@ class Roster:
         agent = self._by_name.pop(event.agent or "", None)
         if agent is not None:
             del self._by_id[agent.id]
-            if agent.candidate is not None:
-                self._take_out(agent, agent.candidate)
+            self._take_out(agent)
+            self._tell(agent.queue_ids)
 
     def _change(self, event: Event) -> None:
         agent = self._by_name.get(event.agent or "")
@@ -128,14 +188,28 @@ class Roster:
             pause_next_reason=event.payload["pause_next_reason"],
             wrap_up_until=event.payload["wrap_up_until"],
         )
+        agent.calls_handled = event.payload.get("calls_handled", agent.calls_handled)
+        agent.talk_seconds = event.payload.get("talk_seconds", agent.talk_seconds)
+        agent.counted_on = event.payload.get("counted_on", agent.counted_on)
         self._delay(agent, event.payload["delayed_until"])
         self._place(agent)
+        if not agent.is_here:
+            self._tell(agent.queue_ids)
 
-    def _change_capacity(self, event: Event) -> None:
+    def _change_what_it_is(self, event: Event) -> None:
         agent = self._by_name.get(event.agent or "")
-        if agent is not None and "max_concurrent_calls" in event.payload:
-            agent.max_concurrent_calls = event.payload["max_concurrent_calls"]
-            self._place(agent)
+        if agent is None:
+            return
+        self._take_out(agent)
+        payload = event.payload
+        agent.max_concurrent_calls = payload.get("max_concurrent_calls", agent.max_concurrent_calls)
+        if "member" in payload:
+            _change_membership(agent, payload)
+            self._tell([payload["queue_id"]])
+        if "skill" in payload:
+            others = {name: level for name, level in agent.levels.items() if name != payload["skill"]}
+            agent.levels = others | ({payload["skill"]: payload["level"]} if payload["level"] else {})
+        self._place(agent)
 
     def _delay(self, agent: Agent, until: float | None) -> None:
         if until != agent.delayed_until:
@@ -154,15 +228,8 @@ class Roster:
         """Take over what the database says of an agent that is known."""
         agent = self._by_id.get(record.id)
         if agent is not None:
-            agent.state, agent.load = record.state, record.load
-            agent.max_concurrent_calls = record.max_concurrent_calls
-            agent.available_since = record.available_since or record.state_since
-            agent.is_leaving = is_leaving(
-                load=record.load,
-                signed_on=record.signed_on,
-                pause_next_reason=record.pause_next_reason,
-                wrap_up_until=record.wrap_up_until,
-            )
+            self._take_out(agent)
+            _take_over(agent, record)
             agent.delayed_until = None
             self._delay(agent, record.delayed_until)
             self._place(agent)
@@ -185,20 +252,37 @@ class Roster:
         self._place(agent)
 
     def _place(self, agent: Agent) -> None:
-        if agent.candidate is not None:
-            self._take_out(agent, agent.candidate)
-        if not agent.free:
-            return
-        agent.candidate = Candidate(agent.id, agent.available_since)
-        for queue_id in agent.queue_ids:
-            insort(self._free.setdefault(queue_id, []), agent.candidate, key=_agent_id)
+        self._take_out(agent)
+        if agent.free:
+            agent.candidates = {queue_id: agent.candidate_for(queue_id) for queue_id in agent.queue_ids}
+            for queue_id, candidate in agent.candidates.items():
+                self.free.put(queue_id, candidate)
+            self._tell(agent.queue_ids)
+
+    def _take_out(self, agent: Agent) -> None:
+        for queue_id, candidate in agent.candidates.items():
+            self.free.take(queue_id, candidate)
+        agent.candidates = {}
+
+    def _tell(self, queue_ids: Iterable[int]) -> None:
+        for queue_id in queue_ids:
             self.on_free(queue_id)
 
-    def _take_out(self, agent: Agent, candidate: Candidate) -> None:
-        for queue_id in agent.queue_ids:
-            free = self._free[queue_id]
-            del free[bisect_left(free, candidate.agent_id, key=_agent_id)]
-        agent.candidate = None
+
+def _places(payload: Mapping[str, Any]) -> dict[int, Place]:
+    return {
+        queue_id: Place(tier) for queue_id, tier in zip(payload["queue_ids"], payload["tiers"], strict=True)
+    }
+
+
+def _change_membership(agent: Agent, payload: Mapping[str, Any]) -> None:
+    queue_id = payload["queue_id"]
+    places = {key: place for key, place in agent.places.items() if key != queue_id}
+    queue_ids = tuple(key for key in agent.queue_ids if key != queue_id)
+    if payload["member"]:
+        places[queue_id] = Place(payload["tier"], payload["position"])
+        queue_ids = (*queue_ids, queue_id)
+    agent.places, agent.queue_ids = places, queue_ids
 
 
 def _nobody_cares(queue_id: int) -> None:

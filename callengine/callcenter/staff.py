@@ -11,7 +11,9 @@ from typing import Any
 
 from callengine.callcenter import after_call as wrapping_up
 from callengine.callcenter import agents
-from callengine.db.repositories import agent_states
+from callengine.callcenter.routing.skills import check_skill
+from callengine.callcenter.routing.tiers import read_place
+from callengine.db.repositories import agent_states, memberships
 from callengine.db.repositories import agents as rows
 from callengine.db.transaction import Transaction
 from callengine.errors import AgentNotFound, BadRequest, NotAllowed
@@ -33,6 +35,7 @@ class NewAgent:
     """The digest secrets in hexadecimal, by algorithm: "MD5" and "SHA-256"."""
     realm: str
     queues: Sequence[str] = ()
+    """Each as QUEUE, or QUEUE:TIER for a tier above the first."""
     skills: Mapping[str, int] = field(default_factory=dict)
     max_calls: int = 1
     """How many offers and calls it may have at once."""
@@ -62,18 +65,28 @@ def check_max_calls(calls: int) -> int:
 
 
 def add_all(tx: Transaction, newcomers: Sequence[NewAgent], *, by: str) -> None:
-    """Add all of them, or none. Raises `BadRequest`, `AgentExists`, `QueueNotFound`."""
+    """Add all of them, or none.
+
+    Raises `BadRequest`, `AgentExists`, `QueueNotFound`, and `NotAllowed` if a lower tier would be empty.
+    """
+    served: set[str] = set()
     for newcomer in newcomers:
+        tiers = dict(map(read_place, newcomer.queues))
+        served |= tiers.keys()
+        for skill, level in newcomer.skills.items():
+            check_skill(skill, level)
         rows.add_agent(
             tx,
             check_name(newcomer.name),
             ha1=newcomer.ha1,
             realm=newcomer.realm,
-            queues=newcomer.queues,
+            queues=list(tiers),
+            tiers=tiers,
             skills=newcomer.skills,
             max_concurrent_calls=check_max_calls(newcomer.max_calls),
             by=by,
         )
+    memberships.refuse_empty_tiers(tx, served)
 
 
 def remove(tx: Transaction, name: str, *, by: str) -> None:

@@ -51,7 +51,7 @@ class Ways:
 
     def _find(self, queue: Queue, is_full: Callable[[str], bool], leaving: Why | None = None) -> Way:
         def look(name: str) -> Station | None:
-            found = self._queues.get(name)
+            found = self._queues.named(name)
             return None if found is None else self._station(found, is_full(name))
 
         return find_way(queue.name, look, with_overflow=self._with_overflow, leaving=leaving)

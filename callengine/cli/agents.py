@@ -30,7 +30,9 @@ def command() -> None:
 @command.command
 @click.argument("name")
 @click.option("--password", required=True, help="What the agent's phone registers with.")
-@click.option("--queue", "queues", multiple=True, help="A queue that the agent serves; may be repeated.")
+@click.option(
+    "--queue", "queues", multiple=True, help="A queue that it serves, or QUEUE:TIER; may be repeated."
+)
 @click.option("--max-calls", default=1, show_default=True, help="How many calls it may have at once.")
 @json_option
 def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_json: bool) -> None:
@@ -47,8 +49,8 @@ def add(name: str, password: str, queues: tuple[str, ...], max_calls: int, as_js
 def import_(file: TextIO, as_json: bool) -> None:
     """Add all agents of a CSV file with the columns name,password,queues,skills.
 
-    Queues and skills are separated by blanks; a skill is NAME or NAME:LEVEL, with a level from 1 to 10. One
-    wrong line, and nothing is changed.
+    Queues and skills are separated by blanks; a queue is QUEUE or QUEUE:TIER, with a tier from 1 to 100, a
+    skill is NAME or NAME:LEVEL, with a level from 1 to 10. One wrong line, and nothing is changed.
     """
     settings = load()
     agents = list(_read(file, settings))
@@ -71,7 +73,7 @@ def list_(as_json: bool) -> None:
             _state(agent),
             clock_time(agent["state_since"]),
             f"{agent['load']}/{agent['max_concurrent_calls']}",
-            " ".join(agent["queues"]),
+            " ".join(map(_place, agent["places"])),
             " ".join(f"{name}:{level}" for name, level in agent["skills"].items()),
             " ".join(phone["contact"] for phone in agent["phones"]),
         )
@@ -102,6 +104,44 @@ def resume(name: str, as_json: bool) -> None:
     with office() as administration:
         administration.agents.resume(name, by=who())
     _say({"resumed": name}, f"Agent {name} is not paused any more.", as_json)
+
+
+@command.command
+@click.argument("name")
+@click.argument("queue")
+@click.option("--tier", type=int, help="1 serves from the start, higher ones as callers wait longer.")
+@click.option("--position", type=int, help="Its place in the fixed order of the strategy top_down.")
+@json_option
+def assign(name: str, queue: str, tier: int | None, position: int | None, as_json: bool) -> None:
+    """Let an agent serve a queue, or change its place in it; what is not said stays as it is."""
+    with office() as administration:
+        administration.agents.assign(name, queue, tier=tier, position=position, by=who())
+    document = {"assigned": name, "queue": queue, "tier": tier, "position": position}
+    _say(document, f"Agent {name} serves the queue {queue}.", as_json)
+
+
+@command.command
+@click.argument("name")
+@click.argument("queue")
+@json_option
+def unassign(name: str, queue: str, as_json: bool) -> None:
+    """Let an agent serve a queue no longer; a call that it has goes on."""
+    with office() as administration:
+        administration.agents.unassign(name, queue, by=who())
+    _say({"unassigned": name, "queue": queue}, f"Agent {name} does not serve the queue {queue}.", as_json)
+
+
+@command.command
+@click.argument("name")
+@click.argument("skill")
+@click.argument("level", type=int)
+@json_option
+def skill(name: str, skill: str, level: int, as_json: bool) -> None:
+    """Give an agent a level in a skill, from 1 to 10; 0 takes the skill away."""
+    with office() as administration:
+        administration.agents.set_skill(name, skill, level, by=who())
+    done = f"has the skill {skill} at level {level}" if level else f"does not have the skill {skill} any more"
+    _say({"changed": name, "skill": skill, "level": level}, f"Agent {name} {done}.", as_json)
 
 
 @command.command("sign-on")
@@ -178,6 +218,11 @@ def _state(agent: dict[str, Any]) -> str:
     if agent["load"] and not agent["signed_on"]:
         notes.append("then off")
     return f"{agent['state']} ({', '.join(notes)})" if notes else str(agent["state"])
+
+
+def _place(place: dict[str, Any]) -> str:
+    """A queue that the agent serves, with the tier if that is not the first."""
+    return str(place["queue"]) + (f":{place['tier']}" if place["tier"] > 1 else "")
 
 
 def _say(document: object, text: str, as_json: bool) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callengine.config.kinds import Choice, Kind, Number, Size, Text, Whole, Words
+from callengine.config.kinds import Kind, Number, Size, Text, Whole, Words
+from callengine.config.routing_kinds import SkillSteps, StrategyName
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ SIZE = Size()
 """How sizes are written, such as 100 MB."""
 WORDS = Words("texts of 1 to 64 printable characters", longest=64)
 """What agents and operators choose from; an empty list leaves it to them."""
-STRATEGY = Choice(("round_robin", "longest_idle"))
+STRATEGY = StrategyName()
+SKILL_STEPS = SkillSteps()
 
 QUEUE_NAME = USER
 """What a queue may be called."""

@@ -9,6 +9,14 @@ from dataclasses import dataclass, replace
 from callengine.config.describe import Shown, described
 from callengine.config.schema import TABLES, Settings
 
+_LIVE = (
+    "log.level",
+    "routing.default_strategy",
+    "routing.enable_skills_routing",
+    "routing.ageing_points_per_minute",
+)
+"""What a running service takes over besides the tables by name."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -40,14 +48,19 @@ def with_live_parts(old: Settings, new: Settings) -> Settings:
         numbers=new.numbers,
         hours=new.hours,
         callers=new.callers,
-        routing=replace(old.routing, default_strategy=new.routing.default_strategy),
+        routing=replace(
+            old.routing,
+            default_strategy=new.routing.default_strategy,
+            enable_skills_routing=new.routing.enable_skills_routing,
+            ageing_points_per_minute=new.routing.ageing_points_per_minute,
+        ),
         log=replace(old.log, level=new.log.level),
         sources={name: (new if _is_live(name) else old).sources[name] for name in new.sources},
     )
 
 
 def _is_live(name: str) -> bool:
-    return name.partition(".")[0] in TABLES or name in ("log.level", "routing.default_strategy")
+    return name.partition(".")[0] in TABLES or name in _LIVE
 
 
 def _by_name(settings: Settings) -> dict[str, Shown]:

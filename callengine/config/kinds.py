@@ -27,7 +27,7 @@ class Kind(Protocol):
         """The value as a settings file would have it; a secret in it is masked."""
 
 
-class _Plain:
+class Plain:
     """What most kinds share: the value is shown as it is."""
 
     verbatim = False
@@ -37,7 +37,7 @@ class _Plain:
 
 
 @dataclass(frozen=True)
-class Text(_Plain):
+class Text(Plain):
     """Text that matches `pattern` as a whole (the pattern must be linear)."""
 
     allowed: str
@@ -52,7 +52,7 @@ class Text(_Plain):
 
 
 @dataclass(frozen=True)
-class Address(_Plain):
+class Address(Plain):
     """An address of this machine, in numbers."""
 
     allowed = "an IPv4 address"
@@ -65,7 +65,7 @@ class Address(_Plain):
 
 
 @dataclass(frozen=True)
-class Whole(_Plain):
+class Whole(Plain):
     """A whole number in a range, both ends allowed."""
 
     low: int
@@ -82,7 +82,7 @@ class Whole(_Plain):
 
 
 @dataclass(frozen=True)
-class Number(_Plain):
+class Number(Plain):
     """A number in a range, fractions and both ends allowed."""
 
     low: float
@@ -104,7 +104,7 @@ class Number(_Plain):
 
 
 @dataclass(frozen=True)
-class Switch(_Plain):
+class Switch(Plain):
     """On or off."""
 
     allowed = "true or false"
@@ -116,7 +116,7 @@ class Switch(_Plain):
 
 
 @dataclass(frozen=True)
-class Choice(_Plain):
+class Choice(Plain):
     """One of some words."""
 
     words: tuple[str, ...]
@@ -133,7 +133,7 @@ class Choice(_Plain):
 
 
 @dataclass(frozen=True)
-class OneOf(_Plain):
+class OneOf(Plain):
     """One of some whole numbers."""
 
     numbers: tuple[int, ...]
@@ -149,7 +149,7 @@ class OneOf(_Plain):
 
 
 @dataclass(frozen=True)
-class Choices(_Plain):
+class Choices(Plain):
     """A list of one or more of some words, in an order that counts, none twice."""
 
     words: tuple[str, ...]
@@ -170,7 +170,7 @@ class Choices(_Plain):
 
 
 @dataclass(frozen=True)
-class Words(_Plain):
+class Words(Plain):
     """A list of texts, maybe empty, none twice; each is printable and not blank."""
 
     what: str
@@ -200,7 +200,7 @@ _UNITS = {"kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 
 
 @dataclass(frozen=True)
-class Size(_Plain):
+class Size(Plain):
     """An amount of bytes, written with its unit."""
 
     allowed = 'a size such as "500 kB", "100 MB" or "2 GB"'
@@ -218,7 +218,7 @@ class Size(_Plain):
 
 
 @dataclass(frozen=True)
-class DatabaseUrl(_Plain):
+class DatabaseUrl(Plain):
     """Where the database is; a password in it is never shown."""
 
     allowed = "sqlite:FILE, sqlite:///FILE or postgresql://[USER[:PASSWORD]@]HOST[:PORT]/NAME"

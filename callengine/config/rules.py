@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from callengine.callcenter.routing.strategies import Strategies
 from callengine.config.schema import Settings
 from callengine.config.ways import dead_ways, near
 
@@ -116,6 +117,30 @@ def _callers(settings: Settings) -> Iterator[Breach]:
                 yield Breach(f"callers.{name}.numbers", (), f"{number}: a * stands at the end alone")
 
 
+def _strategies(settings: Settings) -> Iterator[Breach]:
+    """A strategy that another package brings must be one that can be used."""
+    usual = settings.routing.default_strategy
+    named = {"routing.default_strategy": usual}
+    for name, queue in settings.queues.items():
+        if queue.strategy != usual:
+            named[f"queues.{name}.strategy"] = queue.strategy
+    for name, strategy in named.items():
+        for problem in Strategies().learn([strategy]):
+            yield Breach(name, (), problem)
+
+
+def _skills(settings: Settings) -> Iterator[Breach]:
+    if settings.routing.enable_skills_routing:
+        return
+    for name, queue in settings.queues.items():
+        if queue.skills:
+            yield Breach(
+                f"queues.{name}.skills",
+                ("routing.enable_skills_routing",),
+                "not allowed while routing.enable_skills_routing is off",
+            )
+
+
 def lost_numbers(settings: Settings, queues: Iterable[str]) -> Iterator[Breach]:
     """The numbers that lead to a queue which is not among all `queues`, those of the database included."""
     known = dict.fromkeys(queues)
@@ -152,5 +177,7 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _ways,
     _hours,
     _callers,
+    _strategies,
+    _skills,
     _pauses,
 )

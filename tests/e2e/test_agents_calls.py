@@ -16,8 +16,8 @@ from tests.e2e.phone import Phone
 from tests.e2e.service import PASSWORD, Service, until
 
 ALICE_TONE, BOB_TONE = 1100, 450
-DONE = (650, 900)
-"""Multiples of 50 Hz beside the two tones of the signal, 660 and 880 Hz."""
+DONE = (660, 880)
+"""The two tones of the signal for what was done."""
 SHORT = {
     "ROUTING__AGENT_ASSIGNMENT_TIMEOUT_SECONDS": "2",
     "QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "2",
@@ -114,13 +114,16 @@ def test_an_agent_calls_the_queue_and_is_served_by_another(tmp_path: Path) -> No
         assert service.trouble() == []
 
 
-def test_a_wrong_password_calls_nobody(tmp_path: Path) -> None:
+def test_who_proves_nothing_calls_nobody_and_learns_nothing(tmp_path: Path) -> None:
     with Service(tmp_path / "service", settings={"SECURITY__OPEN_INBOUND": "false"}) as service:
         for name in ("alice", "nobody"):
             options = ("--call", f"sip:support@{service.server}")
-            with Phone(name, *options, server=service.server, password="wrong") as phone:
+            with Phone(name, *options, server=service.server, password=None) as phone:
                 assert phone.process.wait(20) == 1
+                assert phone.wait_for("call_terminated")["status"] == 407
         assert service.rows("select * from calls") == []
+        assert service.present()["transactions"] == 0
+        assert service.trouble() == []
 
 
 def test_features(tmp_path: Path) -> None:

@@ -113,3 +113,35 @@ def test_callers_wait_in_the_queues_of_an_example(tmp_path: Path, name: str, num
     )
     queues = [{"premium-support": "general"}.get(number, number) for number in numbers]
     assert waited == [{"dialled": number, "name": queue} for number, queue in zip(numbers, queues)]
+
+
+def test_an_own_strategy_is_installed_and_found(tmp_path: Path) -> None:
+    """By pip, as its README says, but into a directory of the test."""
+    site = tmp_path / "site"
+    install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--target",
+        str(site),
+    ]
+    subprocess.run([sys.executable, *install, str(EXAMPLES / "own_strategy")], check=True, timeout=120)
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
+    settings = {
+        "CALLENGINE_ENV": "testing",
+        "CALLENGINE_QUEUES__SUPPORT__STRATEGY": "experienced_first",
+        "PYTHONPATH": str(site),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "callengine", "config", "show"],
+        cwd=ROOT,
+        env=inherited | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'queues.support.strategy = "experienced_first"' in done.stdout

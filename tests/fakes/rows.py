@@ -57,6 +57,11 @@ def rules(**values: Any) -> QueueRules:
     """What a queue is set to, where the test does not say it."""
     defaults: dict[str, Any] = {
         "strategy": "round_robin",
+        "weight": 1,
+        "priority_base": 50,
+        "tier_wait_seconds": 0.0,
+        "skills": (),
+        "prefer_last_agent_seconds": 0.0,
         "capacity": 100,
         "max_wait_time_seconds": 300.0,
         "ring_timeout_seconds": 20.0,

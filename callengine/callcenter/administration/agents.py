@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from callengine.callcenter import staff
+from callengine.callcenter import assignments, staff
 from callengine.callcenter.administration.document import Document
 from callengine.callcenter.staff import NewAgent
 from callengine.clock import Clock
@@ -60,6 +60,22 @@ class AgentDesk:
     def set_max_calls(self, name: str, calls: int, *, by: str) -> None:
         """See `staff.set_max_calls`."""
         self._committer.commit(partial(staff.set_max_calls, name=name, calls=calls, by=by))
+
+    def assign(
+        self, name: str, queue: str, *, tier: int | None = None, position: int | None = None, by: str
+    ) -> None:
+        """See `assignments.assign`."""
+        self._committer.commit(
+            partial(assignments.assign, name=name, queue=queue, tier=tier, position=position, by=by)
+        )
+
+    def unassign(self, name: str, queue: str, *, by: str) -> None:
+        """See `assignments.unassign`."""
+        self._committer.commit(partial(assignments.unassign, name=name, queue=queue, by=by))
+
+    def set_skill(self, name: str, skill: str, level: int, *, by: str) -> None:
+        """See `assignments.set_skill`."""
+        self._committer.commit(partial(assignments.set_skill, name=name, skill=skill, level=level, by=by))
 
     def sign_on(self, name: str, *, by: str) -> None:
         """See `staff.sign_on`."""
@@ -114,6 +130,12 @@ def _agent(record: AgentRecord, phones: Sequence[binding_rows.BindingRecord]) ->
         "load": record.load,
         "max_concurrent_calls": record.max_concurrent_calls,
         "queues": [place.queue for place in record.queues],
+        "places": [
+            {"queue": place.queue, "tier": place.tier, "position": place.position} for place in record.queues
+        ],
         "skills": dict(record.skills),
+        "calls_handled": record.calls_handled,
+        "talk_seconds": record.talk_seconds,
+        "counted_on": record.counted_on,
         "phones": [{"contact": phone.contact, "expires_at": phone.expires_at} for phone in phones],
     }

@@ -96,10 +96,12 @@ LEASES: Mapping[str, Mapping[StrEnum, Lease]] = {
     },
     "agent": {
         AgentState.OFFLINE: Lease(
-            "a phone registers", (_E.AGENT_STATE_CHANGED,), (_R.AGENT_NOT_SIGNED_ON, _R.ROSTER_DIFFERS)
+            "a phone registers, or somebody signs it on",
+            (_E.AGENT_STATE_CHANGED,),
+            (_R.AGENT_NOT_SIGNED_ON, _R.ROSTER_DIFFERS),
         ),
         AgentState.AVAILABLE: Lease(
-            _LAST_BINDING,
+            f"{_LAST_BINDING}; left alone until `agents.delayed_until`",
             (_E.AGENT_STATE_CHANGED,),
             (_R.AGENT_WITHOUT_PHONE, _R.ROSTER_DIFFERS, _R.AGENT_HELD_FOR_NOBODY),
         ),

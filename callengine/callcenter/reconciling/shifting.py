@@ -79,6 +79,7 @@ def _shift_calls(live: Iterable[Call], seconds: float) -> None:
             call.place.first_arrived_at += seconds
             call.place.joined_at += seconds
             call.place.gives_up_at += seconds
+            call.place.preferred_until += seconds
         for offer in call.offers:
             offer.offered_at += seconds
             offer.deadline_at += seconds

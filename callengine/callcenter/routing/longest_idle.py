@@ -1,14 +1,14 @@
 """Longest idle: the agent that has waited longest for a call, whatever queue its last one came from."""
 
 from collections.abc import Iterator, Sequence
-from heapq import heapify, heappop
+from operator import attrgetter
 
-from callengine.callcenter.routing.base import Candidate
+from callengine.callcenter.routing.base import Caller, Candidate
+from callengine.callcenter.routing.in_order import by
+
+_available_since = attrgetter("available_since")
 
 
-def order(candidates: Sequence[Candidate], last_agent_id: int | None) -> Iterator[Candidate]:  # noqa: ARG001
+def order(_entry: Caller, candidates: Sequence[Candidate], _now: float) -> Iterator[Candidate]:
     """The candidates by the time since which they are free; equal times by `agent_id`."""
-    heap = [(each.available_since, each.agent_id, each) for each in candidates]
-    heapify(heap)
-    while heap:
-        yield heappop(heap)[2]
+    return by(_available_since, candidates)

@@ -8,13 +8,14 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-from callengine.callcenter.routing.base import Candidate
+from callengine.callcenter.routing.base import Caller, Candidate
 
 _agent_id = attrgetter("agent_id")
 
 
-def order(candidates: Sequence[Candidate], last_agent_id: int | None) -> Iterator[Candidate]:
-    """The candidates, which come sorted by `agent_id`, starting after `last_agent_id`."""
-    start = 0 if last_agent_id is None else bisect_right(candidates, last_agent_id, key=_agent_id)
+def order(entry: Caller, candidates: Sequence[Candidate], _now: float) -> Iterator[Candidate]:
+    """The candidates, which come sorted by `agent_id`, starting after the queue's `last_agent_id`."""
+    last = entry.last_agent_id
+    start = 0 if last is None else bisect_right(candidates, last, key=_agent_id)
     for index in range(len(candidates)):
         yield candidates[(start + index) % len(candidates)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from callengine.config.declaration import NAME_OR_NONE, PATH, SECONDS, STRATEGY, WORDS, Setting
+from callengine.config.declaration import NAME_OR_NONE, PATH, SECONDS, SKILL_STEPS, STRATEGY, WORDS, Setting
 from callengine.config.kinds import Choice, Number, OneOf, Switch, Text, Whole
 from callengine.vocabulary import AnswerMode, EmptyWhen
 
@@ -19,6 +20,39 @@ class Queue:
     strategy: Annotated[
         str,
         Setting(STRATEGY, "The order in which free agents are chosen.", same_as="routing.default_strategy"),
+    ]
+    weight: Annotated[
+        int,
+        Setting(
+            Whole(1, 1000),
+            "Callers of queues with a higher weight come first with agents who serve several.",
+            1,
+        ),
+    ]
+    priority_base: Annotated[
+        int, Setting(Whole(-1000000, 1000000), "What is added to the priority of every caller here.", 50)
+    ]
+    tier_wait_seconds: Annotated[
+        float,
+        Setting(
+            Number(0, 86400),
+            "How long a caller waits for each tier of agents before the next opens too; 0: all are open.",
+            0,
+            "seconds",
+        ),
+    ]
+    skills: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Setting(SKILL_STEPS, "What its callers need agents to know, less and less as they wait.", []),
+    ]
+    prefer_last_agent_seconds: Annotated[
+        float,
+        Setting(
+            Number(0, 86400),
+            "How long a caller waits for the agent who spoke with that number last; 0: for nobody.",
+            0,
+            "seconds",
+        ),
     ]
     capacity: Annotated[
         int, Setting(Whole(1, 1000000), "The most callers that wait or ring at the same time.", 100)

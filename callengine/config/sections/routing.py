@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from callengine.config.declaration import SECONDS, STRATEGY, Setting
-from callengine.config.kinds import Choice, Switch, Whole
+from callengine.config.kinds import Choice, Number, Switch, Whole
 from callengine.vocabulary import RoutingMode
 
 
@@ -16,6 +16,13 @@ class Routing:
 
     default_strategy: Annotated[
         str, Setting(STRATEGY, "The order of agents in queues that name no own.", "round_robin")
+    ]
+    enable_skills_routing: Annotated[
+        bool, Setting(Switch(), "Off: a queue whose callers need skills is refused.", True)
+    ]
+    ageing_points_per_minute: Annotated[
+        float,
+        Setting(Number(0, 1000), "By how much a caller's priority grows with each minute of waiting.", 0),
     ]
     mode: Annotated[
         str,

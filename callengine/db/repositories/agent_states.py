@@ -34,6 +34,9 @@ class AgentStanding:
     missed_in_row: int
     delayed_until: float | None
     delayed_after: str | None
+    counted_on: str | None
+    calls_handled: int
+    talk_seconds: float
 
 
 _NAMES = [field.name for field in fields(AgentStanding)]

@@ -43,12 +43,21 @@ ALL_AGENTS = (
         _agents.c.missed_in_row,
         _agents.c.delayed_until,
         _agents.c.delayed_after,
+        _agents.c.calls_handled,
+        _agents.c.talk_seconds,
+        _agents.c.counted_on,
     )
     .where(*_is_there)
     .order_by(_agents.c.name)
 )
 ALL_MEMBERSHIPS = (
-    select(_memberships.c.agent_id, _memberships.c.queue_id, _queues.c.name, _memberships.c.position)
+    select(
+        _memberships.c.agent_id,
+        _memberships.c.queue_id,
+        _queues.c.name,
+        _memberships.c.position,
+        _memberships.c.tier,
+    )
     .join_from(_memberships, _queues)
     .order_by(_queues.c.name)
 )
@@ -64,11 +73,12 @@ NO_SECRET = ""
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """One membership: the queue, and the agent's place in its fixed order."""
+    """One membership: the queue, the agent's place in its fixed order, and its tier."""
 
     queue_id: int
     queue: str
     position: int
+    tier: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,10 @@ class AgentRecord:
     missed_in_row: int = 0
     delayed_until: float | None = None
     delayed_after: str | None = None
+    calls_handled: int = 0
+    talk_seconds: float = 0.0
+    counted_on: str | None = None
+    """The day of the two counts (UTC, ISO 8601)."""
 
 
 def add_agent(
@@ -101,31 +115,36 @@ def add_agent(
     ha1: Mapping[str, str],
     realm: str,
     queues: Sequence[str] = (),
+    tiers: Mapping[str, int] | None = None,
     skills: Mapping[str, int] | None = None,
     max_concurrent_calls: int = 1,
     by: str | None = None,
 ) -> int:
     """Add an agent, a member of `queues` (names), with `skills` (levels 1 to 10); its id.
 
+    `tiers` has the tier by queue where that is not the first.
+
     `ha1` holds the digest secrets for `realm` in hexadecimal, under "MD5" and "SHA-256"; `by` is who wants
     it. One who was removed is the same agent again. Raises AgentExists, QueueNotFound, and DatabaseError for
     a level or number that a CHECK refuses.
     """
+    queues = list(dict.fromkeys(queues))
     with tx.orm() as session:
         agent = _new_or_removed(session, name, tx.now)
         agent.ha1_md5, agent.ha1_sha256, agent.realm = ha1["MD5"], ha1["SHA-256"], realm
         agent.max_concurrent_calls = max_concurrent_calls
         agent.removed_at = None
         session.flush()
-        queue_ids = _join_queues(session, agent.id, queues)
+        queue_ids = _join_queues(session, agent.id, queues, tiers or {})
         _give_skills(session, agent.id, skills or {})
         agent_id = agent.id
     tx.add_event(
         EventType.AGENT_ADDED,
         agent=name,
         agent_id=agent_id,
-        queues=list(queues),
+        queues=queues,
         queue_ids=queue_ids,
+        tiers=[(tiers or {}).get(queue, 1) for queue in queues],
         skills=dict(skills or {}),
         max_concurrent_calls=max_concurrent_calls,
         by=by,
@@ -176,8 +195,8 @@ def find_id(connection: Connection, name: str) -> int | None:
 def read_agents(connection: Connection) -> list[AgentRecord]:
     """All agents in the order of their names."""
     places: dict[int, list[QueuePlace]] = {}
-    for agent_id, queue_id, queue, position in connection.execute(ALL_MEMBERSHIPS):
-        places.setdefault(agent_id, []).append(QueuePlace(queue_id, queue, position))
+    for agent_id, *place in connection.execute(ALL_MEMBERSHIPS):
+        places.setdefault(agent_id, []).append(QueuePlace(*place))
     levels: dict[int, dict[str, int]] = {}
     for agent_id, skill, level in connection.execute(ALL_SKILLS):
         levels.setdefault(agent_id, {})[skill] = level
@@ -191,7 +210,9 @@ def realms(connection: Connection) -> set[str]:
     return set(connection.execute(REALMS).scalars())
 
 
-def _join_queues(session: Session, agent_id: int, names: Sequence[str]) -> list[int]:
+def _join_queues(
+    session: Session, agent_id: int, names: Sequence[str], tiers: Mapping[str, int]
+) -> list[int]:
     """The ids of the queues, in the order of `names`."""
     found = {
         queue.name: queue.id
@@ -202,9 +223,10 @@ def _join_queues(session: Session, agent_id: int, names: Sequence[str]) -> list[
     missing = sorted(set(names) - found.keys())
     if missing:
         raise QueueNotFound(f"there is no queue {', '.join(repr(name) for name in missing)}")
-    ids = [found[name] for name in dict.fromkeys(names)]
-    session.add_all(Membership(queue_id=queue_id, agent_id=agent_id) for queue_id in ids)
-    return ids
+    session.add_all(
+        Membership(queue_id=found[name], agent_id=agent_id, tier=tiers.get(name, 1)) for name in names
+    )
+    return [found[name] for name in names]
 
 
 def _give_skills(session: Session, agent_id: int, levels: Mapping[str, int]) -> None:
@@ -244,4 +266,7 @@ def _record(
         row.missed_in_row,
         row.delayed_until,
         row.delayed_after,
+        row.calls_handled,
+        row.talk_seconds,
+        row.counted_on,
     )

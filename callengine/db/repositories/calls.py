@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from callengine.db.base import table_of
 from callengine.db.models import Call
 from callengine.db.transaction import Transaction
-from callengine.vocabulary import LIVE_CALLS, CallState
+from callengine.vocabulary import LIVE_CALLS, CallKind, CallState
 
 _calls = table_of(Call)
 _this_call = (_calls.c.id == bindparam("call_key"), _calls.c.state == bindparam("present"))
@@ -59,6 +59,19 @@ TOTALS = select(
     func.count(case((_was_served, 1))),
     func.sum(case((_was_served, _calls.c.wait_seconds))),
 ).select_from(_calls)
+_LATEST_OF_NUMBER = (
+    select(_calls.c.agent_id, _calls.c.arrived_at)
+    .where(_calls.c.caller_number == bindparam("number"), _calls.c.kind == CallKind.CUSTOMER)
+    .order_by(_calls.c.arrived_at.desc())
+    .limit(20)
+    .subquery()
+)
+LAST_AGENT = (
+    select(_LATEST_OF_NUMBER.c.agent_id)
+    .where(_LATEST_OF_NUMBER.c.agent_id.is_not(None))
+    .order_by(_LATEST_OF_NUMBER.c.arrived_at.desc())
+    .limit(1)
+)
 FIND = select(_calls).where(_calls.c.id == bindparam("call_key"))
 
 
@@ -145,3 +158,9 @@ def totals(connection: Connection) -> tuple[int, int, float]:
     """Calls that ever arrived, those of queues that were answered, and the sum of their waiting seconds."""
     arrived, answered, waited = connection.execute(TOTALS).one()
     return int(arrived), int(answered), float(waited or 0.0)
+
+
+def last_agent_of(tx: Transaction, caller_number: str) -> int | None:
+    """The agent who spoke with this number last, of its latest 20 calls; None if nobody has."""
+    found: int | None = tx.execute(LAST_AGENT, {"number": caller_number}).scalar_one_or_none()
+    return found

@@ -32,6 +32,16 @@ LATEST = (
     .order_by(_offers.c.answered_at.desc())
     .limit(1)
 )
+TALKED = (
+    select(_offers.c.talk_seconds)
+    .where(
+        _offers.c.call_id == bindparam("call_key"),
+        _offers.c.agent_id == bindparam("agent_key"),
+        _offers.c.answered_at.is_not(None),
+    )
+    .order_by(_offers.c.answered_at.desc())
+    .limit(1)
+)
 WRAPPED_UP = (
     update(_offers)
     .where(_offers.c.id == bindparam("offer_key"))
@@ -62,6 +72,12 @@ def latest(tx: Transaction, *, call_id: str | None, agent_id: int) -> Conversati
     codes = tuple(row.wrap_up_codes or ())
     required = bool(row.wrap_up_code_required)
     return Conversation(row.id, row.call_id, row.wrap_up_code, row.name, codes, required)
+
+
+def talk_seconds(tx: Transaction, *, call_id: str, agent_id: int) -> float:
+    """How long the agent's last conversation in that call took; 0 if it is not over."""
+    found = tx.fetch(TALKED, {"call_key": call_id, "agent_key": agent_id})
+    return float(found[0][0] or 0.0) if found else 0.0
 
 
 def wrapped_up(tx: Transaction, offer_id: str, *, seconds: float) -> None:

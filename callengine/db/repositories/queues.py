@@ -1,18 +1,18 @@
-"""Queues in the database: those that the settings define, all as they stand, and who serves them."""
+"""Queues in the database: those that the settings define, and all as they stand."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.orm import Session
 
 from callengine.db.base import table_of
-from callengine.db.models import Agent, Membership, Queue
+from callengine.db.models import Queue
 from callengine.db.models.queue import DATABASE, SETTINGS
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.transaction import Transaction
-from callengine.errors import AgentNotFound, NotAllowed, QueueNotFound, SettingsError
+from callengine.errors import NotAllowed, QueueNotFound, SettingsError
 from callengine.events.types import EventType
 
 _queues = table_of(Queue)
@@ -23,6 +23,12 @@ class QueueRules:
     """What a queue is set to; each field is the setting and the column of that name. Times in seconds."""
 
     strategy: str
+    weight: int
+    priority_base: int
+    tier_wait_seconds: float
+    skills: tuple[Mapping[str, Any], ...] = field(hash=False)
+    """Steps as `callcenter.routing.skills` has them."""
+    prefer_last_agent_seconds: float
     capacity: int
     max_wait_time_seconds: float
     ring_timeout_seconds: float
@@ -139,30 +145,6 @@ def _of_database(session: Session, name: str) -> Queue:
     return queue
 
 
-def add_member(tx: Transaction, queue: str, agent: str, *, position: int = 0) -> None:
-    """Let `agent` serve `queue`, at `position`; one who serves it already is moved there.
-
-    Raises QueueNotFound or AgentNotFound.
-    """
-    with tx.orm() as session:
-        queue_id, agent_id = _find(session, queue, agent)
-        member = session.scalar(select(Membership).filter_by(queue_id=queue_id, agent_id=agent_id))
-        if member is None:
-            member = Membership(queue_id=queue_id, agent_id=agent_id)
-            session.add(member)
-        member.position = position
-    tx.add_event(EventType.AGENT_CHANGED, agent=agent, queue=queue, member=True, position=position)
-
-
-def remove_member(tx: Transaction, queue: str, agent: str) -> None:
-    """Let `agent` serve `queue` no longer; harmless if it does not. Raises QueueNotFound or AgentNotFound."""
-    with tx.orm() as session:
-        queue_id, agent_id = _find(session, queue, agent)
-        gone = delete(Membership).where(Membership.queue_id == queue_id, Membership.agent_id == agent_id)
-        session.execute(gone)
-    tx.add_event(EventType.AGENT_CHANGED, agent=agent, queue=queue, member=False)
-
-
 def _of_tenant() -> Any:
     return select(Queue).where(Queue.tenant_id == DEFAULT_TENANT_ID)
 
@@ -205,17 +187,6 @@ def _change(tx: Transaction, queue: Queue, rules: QueueRules) -> None:
         for name, value in changed.items():
             setattr(queue, name, value)
         tx.add_event(EventType.QUEUE_CHANGED, queue=queue.name, **changed)
-
-
-def _find(session: Session, queue: str, agent: str) -> tuple[int, int]:
-    queue_id = session.scalar(_of_tenant().filter_by(name=queue, removed_at=None).with_only_columns(Queue.id))
-    if queue_id is None:
-        raise QueueNotFound(f"there is no queue {queue!r}")
-    by_name = select(Agent.id).where(Agent.tenant_id == DEFAULT_TENANT_ID, Agent.name == agent)
-    agent_id = session.scalar(by_name)
-    if agent_id is None:
-        raise AgentNotFound(f"there is no agent {agent!r}")
-    return queue_id, agent_id
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> QueueRecord:

@@ -30,7 +30,7 @@ OF_NODE = tuple(
         (
             _entries,
             LIVE_ENTRIES,
-            ("first_arrived_at", "joined_at", "expires_at"),
+            ("first_arrived_at", "joined_at", "expires_at", "preferred_until"),
         ),
         (
             _legs,

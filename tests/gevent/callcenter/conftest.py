@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,12 @@ class Desk:
         """The only row."""
         (row,) = self.rows(statement)
         return row
+
+    def change(self, statement: str) -> None:
+        """Change what the database holds, behind the back of the service."""
+        with closing(sqlite3.connect(self.settings.database.url.removeprefix("sqlite:///"))) as database:
+            database.execute(statement)
+            database.commit()
 
     def until(self, statement: str, expected: object) -> None:
         """Wait until the only value of the only row is `expected`."""

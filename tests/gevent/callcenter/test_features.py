@@ -63,7 +63,9 @@ def test_an_agent_pauses_and_resumes_by_dialling(make_desk: MakeDesk, heard: lis
     assert alice(desk) == ("paused", "feature", True)
     dial(phone, "back")
     assert alice(desk) == ("available", None, True)
-    assert heard == [DONE, DONE, DONE]
+    dial(phone, "back")
+    assert alice(desk) == ("available", None, True)
+    assert heard == [DONE] * 4
     told = desk.rows("select payload from event_log where type = 'agent_state_changed' order by number")
     causes = [row["payload"] for row in told]
     assert sum('"feature"' in cause and '"by": "alice"' in cause for cause in causes) >= 1

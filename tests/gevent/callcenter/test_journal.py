@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from loguru import logger
 
+from callengine.cli._office import office
 from tests.gevent.callcenter.conftest import Desk
 
 if TYPE_CHECKING:
@@ -65,6 +66,14 @@ def test_signing_on_and_off_has_a_line_each(make_desk: MakeDesk, lines: list[str
         "|INFO|alice has signed on: registered",
         "|INFO|alice has signed off: unregistered",
     ]
+
+
+def test_what_is_ordered_of_who_is_offline_is_no_signing_off(make_desk: MakeDesk, lines: list[str]) -> None:
+    desk = make_desk("alice")
+    with office(desk.settings) as administration:
+        administration.agents.pause("alice", reason="lunch", after_call=True, by="x")
+    desk.agent("alice")
+    assert [line.strip() for line in lines if "signed" in line] == ["|INFO|alice has signed on: registered"]
 
 
 def test_start_and_stop_have_a_line_each(make_desk: MakeDesk, lines: list[str]) -> None:

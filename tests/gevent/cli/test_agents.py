@@ -107,12 +107,15 @@ def test_a_wrap_up_that_is_none_is_refused(url: str, options: list[str], exit_co
 
 def test_a_file_of_agents_is_imported(url: str, tmp_path: Path) -> None:
     file = tmp_path / "agents.csv"
-    file.write_text("name,password,queues,skills\nann,p,support,french:5 chess\n\nbob,q,,\n")
+    file.write_text(
+        "name,password,queues,skills\nann,p,support:2,french:5 chess\n\nbob,q,,\ncarol,r,support,\n"
+    )
     result = run("import", str(file))
     assert result.exit_code == 0, result.output
     agents = stored(url)
     assert agents["ann"].skills == {"french": 5, "chess": 1}
     assert agents["bob"].queues == ()
+    assert [place.tier for name in ("ann", "carol") for place in agents[name].queues] == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +127,10 @@ def test_a_file_of_agents_is_imported(url: str, tmp_path: Path) -> None:
         ("name,password,queues,skills\nann,,,\n", "no password"),
         ("name,password,queues,skills\nann,p,,french:11\n", "french:11"),
         ("name,password,queues,skills\nann,p,nowhere,\n", "nowhere"),
+        ("name,password,queues,skills\nann,p,support:0,\n", "the tier 0; allowed: 1 to 100"),
+        ("name,password,queues,skills\nann,p,support:x,\n", "allowed: QUEUE or QUEUE:TIER"),
+        ("name,password,queues,skills\nann,p,support:2,\n", "nobody in tier 1"),
+        ("name,password,queues,skills\nann,p,,fr>3\n", "the skill 'fr>3'"),
         ("name,password,queues,skills\nann,p,,\nann,p,,\n", "ann"),
     ],
 )
@@ -156,3 +163,59 @@ def test_wrong_use_is_told_with_exit_code_2(url: str) -> None:
     assert run("add", "alice").exit_code == 2
     assert run("promote", "alice").exit_code == 2
     assert stored(url) == {}
+
+
+def test_queues_tiers_and_positions(url: str) -> None:
+    for name in ("alice", "bob"):
+        run("add", name, "--password", "p")
+    assert run("assign", "alice", "support").output == "Agent alice serves the queue support.\n"
+    assert run("assign", "bob", "support", "--tier", "2", "--position", "7").exit_code == 0
+    places = {
+        name: [(each.queue, each.tier, each.position) for each in agent.queues]
+        for name, agent in stored(url).items()
+    }
+    assert places == {"alice": [("support", 1, 0)], "bob": [("support", 2, 7)]}
+    assert "support:2" in run("list").output
+    result = run("unassign", "alice", "support")
+    assert (result.exit_code, "nobody in tier 1" in result.output) == (1, True)
+    assert run("unassign", "bob", "support").output == "Agent bob does not serve the queue support.\n"
+    assert (
+        run("unassign", "alice", "support", "--json").output
+        == '{"unassigned": "alice", "queue": "support"}\n'
+    )
+    assert [agent.queues for agent in stored(url).values()] == [(), ()]
+
+
+def test_skills_one_by_one(url: str) -> None:
+    run("add", "alice", "--password", "p")
+    assert run("skill", "alice", "french", "3").output == "Agent alice has the skill french at level 3.\n"
+    assert run("skill", "alice", "french", "10").exit_code == 0
+    assert run("skill", "alice", "gold", "1").exit_code == 0
+    assert stored(url)["alice"].skills == {"french": 10, "gold": 1}
+    assert run("skill", "alice", "gold", "0").output == "Agent alice does not have the skill gold any more.\n"
+    assert stored(url)["alice"].skills == {"french": 10}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "said"),
+    [
+        (["assign", "alice", "nights"], 1, "there is no queue 'nights'"),
+        (["assign", "carol", "support"], 1, "there is no agent 'carol'"),
+        (["assign", "alice", "support", "--tier", "0"], 1, "the tier 0; allowed: 1 to 100"),
+        (["assign", "alice", "support", "--position", "-1"], 1, "the position -1; allowed: 0 to 1000000"),
+        (["assign", "alice", "support", "--tier", "x"], 2, "not a valid integer"),
+        (["unassign", "alice", "support"], 1, "alice does not serve the queue support"),
+        (["skill", "alice", "french", "11"], 1, "the level 11; allowed: 1 to 10"),
+        (["skill", "alice", "french", "0"], 1, "alice does not have the skill french"),
+        (["skill", "alice", "fre nch", "1"], 1, "the skill 'fre nch'; allowed: 1 to 64 characters"),
+        (["skill", "alice", "french"], 2, "Missing argument 'LEVEL'"),
+    ],
+)
+def test_an_assignment_that_is_impossible_is_refused(
+    url: str, arguments: list[str], exit_code: int, said: str
+) -> None:
+    run("add", "alice", "--password", "p")
+    result = run(*arguments)
+    assert result.exit_code == exit_code
+    assert said in result.output
+    assert (stored(url)["alice"].queues, stored(url)["alice"].skills) == ((), {})

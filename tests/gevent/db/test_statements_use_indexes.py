@@ -23,6 +23,8 @@ WHOLE_TABLE = {
     "agents.ALL_SKILLS",
     "agents.REALMS",
     "calls.TOTALS",
+    "memberships.KNOWN_SKILLS",
+    "memberships.TIERS",
     "queues.ALL_QUEUES",
     "shifting.OF_AGENTS",
     "shifting.OF_BINDINGS",

@@ -16,7 +16,7 @@ import pytest
 from callengine.sip.outgoing_session import OutgoingSession
 from tests.fakes.phone import Phone, answer_late, just_ring, reject_with
 from tests.gevent.callcenter.conftest import Desk, wait_until
-from tests.gevent.service.test_crash_points import Mortal, hang_up, points, talks
+from tests.gevent.service.test_crash_points import Mortal, hang_up, talks
 from tests.gevent.service.test_recovery import LeaveDesk, Serving, _end_media
 
 Life = Callable[[Phone, Phone], None]
@@ -104,6 +104,11 @@ def paused(alice: Phone, _bob: Phone) -> None:
 def free(desk: Desk, name: str, state: str) -> None:
     desk.until(f"select state from agents where name = '{name}'", state)
     assert desk.one(f"select load from agents where name = '{name}'")["load"] == 0
+
+
+def points(life: Life, counts: range, *, long: bool = True) -> list[object]:
+    """One case for each commit; those that show nothing that others do not are for `--long`."""
+    return [pytest.param(life, count, marks=pytest.mark.long if long else ()) for count in counts]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """IncomingSession: ring, answer, reject, CANCEL, BYE, and an ACK that gets lost."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from gevent.event import Event
@@ -11,7 +12,7 @@ from callengine.sip.endpoint import Endpoint
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.message import Request, Response
 from callengine.sip.transactions import ServerTransaction
-from tests.fakes.sip_peer import ANSWER, OFFER, SipPeer, wait_until
+from tests.fakes.sip_peer import ANSWER, OFFER, QUICK, SipPeer, make_endpoint, wait_until
 
 Calls = list[IncomingSession]
 
@@ -284,3 +285,54 @@ def test_a_repeated_invite_makes_no_second_call(peer: SipPeer, calls: Calls) -> 
     assert peer.hears_nothing(0.1)
     assert len(calls) == 1
     _hang_up(peer, session)
+
+
+def test_ringing_is_repeated_until_the_answer() -> None:
+    endpoint = make_endpoint(timers=replace(QUICK, progress=0.1))
+    calls: Calls = []
+
+    def take(transaction: ServerTransaction) -> None:
+        calls.append(IncomingSession(transaction, endpoint, contact=endpoint.contact("support")))
+
+    endpoint.on("INVITE", take)
+    phone = SipPeer(endpoint)
+    invite, session = _call(phone, calls)
+    session.ring(ANSWER)
+    answers = [phone.response(183) for _ in range(3)]
+    assert [answer.body for answer in answers] == [ANSWER] * 3
+    session.answer(ANSWER)
+    while (message := _response(phone)).status == 183:
+        pass
+    assert message.status == 200
+    phone.send(phone.within("ACK", invite, message, cseq=1))
+    assert session.wait(session.confirmed, timeout=3.0)
+    assert phone.hears_nothing(0.3)
+    endpoint.stop()
+    phone.close()
+
+
+def test_a_bye_before_the_answer_ends_the_call(peer: SipPeer, calls: Calls) -> None:
+    invite, session = _call(peer, calls)
+    session.ring()
+    ringing = peer.response(180)
+    peer.send(peer.within("BYE", invite, ringing, cseq=2))
+    statuses = {(message.status, message.cseq.method) for message in map(_response, [peer, peer])}
+    assert statuses == {(200, "BYE"), (487, "INVITE")}
+    assert session.ended.wait(3.0)
+    assert (session.ended_by, session.end_cause) == ("remote", "bye")
+
+
+def _response(peer: SipPeer) -> Response:
+    message = peer.receive()
+    assert isinstance(message, Response)
+    return message
+
+
+def test_hanging_up_an_unanswered_call_refuses_it_and_says_why(peer: SipPeer, calls: Calls) -> None:
+    _, session = _call(peer, calls)
+    session.ring()
+    peer.response(180)
+    session.refuse_with = 486
+    assert session.hang_up(reason='SIP;cause=480;text="Too long"')
+    assert peer.response(486).headers.get("reason") == 'SIP;cause=480;text="Too long"'
+    assert (session.ended_by, session.end_cause) == ("local", "rejected")

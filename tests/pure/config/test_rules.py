@@ -1,10 +1,13 @@
 """Rules among settings: each broken once, each told by name."""
 
+from pathlib import Path
+
 import pytest
 
 from callengine.config import load
 from callengine.config.loader import settings_directory
 from callengine.errors import SettingsError
+from tests.fakes.packages import install, install_example
 
 PRODUCTION = {"CALLENGINE_ENV": "production"}
 
@@ -59,6 +62,19 @@ def problem(variables: dict[str, str]) -> str:
             {"QUEUES__SUPPORT__WRAP_UP_CODE_REQUIRED": "true"},
             "queues.support.wrap_up_code_required = true: allowed only with a wrap-up;"
             " queues.support.wrap_up_seconds is 0",
+        ),
+        (
+            {
+                "QUEUES__SUPPORT__SKILLS": '[{all = ["french>=3"]}]',
+                "ROUTING__ENABLE_SKILLS_ROUTING": "false",
+            },
+            'queues.support.skills = [{"after_seconds": 0.0, "all": ["french>=3"], "any": []}]: not allowed'
+            " while routing.enable_skills_routing is off",
+        ),
+        (
+            {"QUEUES__SUPPORT__STRATEGY": "fastest"},
+            'queues.support.strategy = "fastest": must be one of round_robin, longest_idle, fewest_calls,'
+            " least_talk_time, random, top_down, ring_all, skills (set in",
         ),
         (
             {"ROUTING__AGENT_ASSIGNMENT_TIMEOUT_SECONDS": "10"},
@@ -143,8 +159,28 @@ def test_a_breach_is_refused_by_name(variables: dict[str, str], told: str) -> No
         {"QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "45"},
         {"QUEUES__SUPPORT__WRAP_UP_CODE_REQUIRED": "true", "QUEUES__SUPPORT__WRAP_UP_SECONDS": "5"},
         {"NUMBERS__1__DESTINATION": "hangup:603"},
+        {"QUEUES__SUPPORT__SKILLS": '[{all = ["french"]}, {after_seconds = 9}]'},
+        {"ROUTING__ENABLE_SKILLS_ROUTING": "false", "QUEUES__SUPPORT__STRATEGY": "skills"},
     ],
 )
 def test_what_is_allowed(variables: dict[str, str]) -> None:
     environ = {f"CALLENGINE_{name}": value for name, value in variables.items()}
     load(environ=PRODUCTION | environ, directory=settings_directory())
+
+
+def test_own_strategies_are_allowed_and_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_example(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = {"CALLENGINE_QUEUES__SUPPORT__STRATEGY": "experienced_first"}
+    assert load(environ=PRODUCTION | own).queues["support"].strategy == "experienced_first"
+    assert "ring_all, skills, experienced_first (set in" in problem({"QUEUES__SUPPORT__STRATEGY": "other"})
+
+
+def test_an_own_strategy_that_cannot_be_loaded_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "broken", {"lame": "no_such_module:order"})
+    monkeypatch.syspath_prepend(tmp_path)
+    told = problem({"QUEUES__SUPPORT__STRATEGY": "lame"})
+    assert 'queues.support.strategy = "lame": the strategy lame cannot be loaded from no_such_module' in told
+    assert 'routing.default_strategy = "lame"' in problem({"ROUTING__DEFAULT_STRATEGY": "lame"})

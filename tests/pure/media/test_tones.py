@@ -1,4 +1,4 @@
-from callengine.media.tones import detect, sine, strength
+from callengine.media.tones import SIGNAL_SECONDS, detect, done, refused, sine, strength
 
 
 def test_a_sine_has_its_length_and_level() -> None:
@@ -23,3 +23,11 @@ def test_the_strongest_known_tone_is_found() -> None:
     assert detect(sine(900, 0.05), [500, 700, 900, 1100]) == 900
     assert detect(sine(900, 0.05), [500, 700]) is None
     assert detect(sine(900, 0.05), []) is None
+
+
+def test_the_signals_rise_for_what_was_done_and_are_low_for_what_was_not() -> None:
+    half = int(SIGNAL_SECONDS * 8000)  # bytes: half of the samples
+    good, bad = done(), refused()
+    assert len(good) == len(bad) == 2 * half
+    assert [detect(part, [660.0, 880.0]) for part in (good[:half], good[half:])] == [660.0, 880.0]
+    assert detect(bad, [220.0, 660.0, 880.0]) == 220.0

@@ -13,9 +13,9 @@ from callengine.callcenter.calls import new_id
 from callengine.callcenter.repair_reasons import Reason
 from callengine.sip.outgoing_session import OutgoingSession
 from callengine.vocabulary import AgentState
-from tests.fakes.phone import Phone, answer, just_ring, reject_with
+from tests.fakes.phone import Phone, answer, answer_now, just_ring, reject_with
 from tests.gevent.callcenter.conftest import wait_until
-from tests.gevent.callcenter.reconciling.conftest import MakeWard
+from tests.gevent.callcenter.reconciling.conftest import LEASE_SECONDS, MakeWard
 
 
 def test_a_call_without_a_story_is_ended(make_ward: MakeWard) -> None:
@@ -145,6 +145,39 @@ def test_an_offer_past_its_deadline_is_stopped_and_the_caller_served(make_ward: 
     assert ringing.ended.wait(5)
     assert alice.wait_for_call(2).confirmed.wait(5)
     assert caller.hang_up()
+    ward.nothing_is_left()
+
+
+def test_of_a_round_only_the_offer_past_its_deadline_is_stopped(make_ward: MakeWard) -> None:
+    ward = make_ward("alice", "bob", QUEUES__SUPPORT__STRATEGY="ring_all")
+    alice = ward.desk.agent("alice", script=just_ring)
+    bob = ward.desk.agent("bob", script=just_ring)
+    caller = ward.desk.phone().call("support")
+    late, ringing = alice.wait_for_call(), bob.wait_for_call()
+    ward.damage(
+        "update offers set deadline_at = 1 where agent_id = (select id from agents where name = 'alice')"
+    )
+    ward.wait_for_repair(Reason.OFFER_PAST_ITS_LEASE)
+    assert late.ended.wait(5)
+    ward.desk.until("select state from agents where name = 'alice'", "available")
+    assert not ringing.ended.is_set()
+    answer_now(ringing)
+    assert ringing.confirmed.wait(5)
+    assert caller.hang_up()
+    ward.nothing_is_left()
+
+
+def test_a_caller_who_was_not_answered_and_waits_too_long_is_refused(make_ward: MakeWard) -> None:
+    ward = make_ward("alice", QUEUES__SUPPORT__ANSWER="with_agent")
+    caller = ward.desk.phone().dial("support")
+    ward.desk.until("select count(*) from queue_entries where state = 'waiting'", 1)
+    gevent.sleep(2 * LEASE_SECONDS)
+    assert ward.repaired() == [], "to wait unanswered is no disagreement"
+    ward.damage("update queue_entries set expires_at = 1")
+    ward.wait_for_repair(Reason.ENTRY_PAST_ITS_LEASE)
+    assert caller.final.wait(5)
+    assert caller.refused is not None
+    assert caller.refused[0] == 480
     ward.nothing_is_left()
 
 

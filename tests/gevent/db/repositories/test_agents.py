@@ -52,6 +52,7 @@ def test_an_added_agent_is_offline_and_idle(
         "agent_id": agent_id,
         "queues": ["support", "sales"],
         "queue_ids": [1, 2],
+        "tiers": [1, 1],
         "skills": {"french": 3},
         "max_concurrent_calls": 2,
         "by": None,

@@ -1,13 +1,13 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert
 
 from callengine.db.committer import Committer
-from callengine.db.models import Agent, Membership, Queue
+from callengine.db.models import Queue
 from callengine.db.repositories import queues
 from callengine.db.repositories.queues import QueueRecord
-from callengine.errors import AgentNotFound, DatabaseError, QueueNotFound, SettingsError
+from callengine.errors import DatabaseError, SettingsError
 from callengine.events.types import Event, EventType
 from tests.fakes import rows
 
@@ -54,6 +54,25 @@ def test_the_same_settings_change_nothing(committer: Committer, published: list[
     assert published == []
 
 
+def test_skill_steps_come_back_as_they_were_and_are_no_change(
+    committer: Committer, engine: Engine, published: list[Event]
+) -> None:
+    steps = (
+        {"after_seconds": 0.0, "all": ["french>=3"], "any": []},
+        {"after_seconds": 9.5, "all": [], "any": []},
+    )
+    french = replace(SUPPORT, skills=steps)
+    committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": french}))
+    (stored,) = read(engine)
+    assert stored.rules == french
+    assert hash(stored.rules) == hash(french)
+    published.clear()
+    committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": french}))
+    assert published == []
+    committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": SUPPORT}))
+    assert [one.payload for one in published] == [{"skills": []}]
+
+
 def test_a_queue_that_settings_forget_keeps_its_row(committer: Committer, engine: Engine) -> None:
     committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH))
     committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": SUPPORT}))
@@ -81,40 +100,3 @@ def test_what_a_check_refuses_is_a_database_error(committer: Committer, engine: 
             )
         )
     assert read(engine) == []
-
-
-@pytest.fixture
-def _staffed(committer: Committer, engine: Engine) -> None:
-    committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH))
-    with engine.begin() as connection:
-        rows.store(connection, Agent, rows.agent())
-
-
-@pytest.mark.usefixtures("_staffed")
-def test_members_come_move_and_go(committer: Committer, engine: Engine, published: list[Event]) -> None:
-    published.clear()
-
-    def places() -> list[tuple[int, int]]:
-        with engine.connect() as connection:
-            found = connection.execute(select(Membership.agent_id, Membership.position)).all()
-        return [(row.agent_id, row.position) for row in found]
-
-    committer.commit(lambda tx: queues.add_member(tx, "support", "alice"))
-    assert places() == [(1, 0)]
-    committer.commit(lambda tx: queues.add_member(tx, "support", "alice", position=4))
-    assert places() == [(1, 4)]
-    committer.commit(lambda tx: queues.remove_member(tx, "sales", "alice"))
-    assert places() == [(1, 4)]
-    committer.commit(lambda tx: queues.remove_member(tx, "support", "alice"))
-    assert places() == []
-    assert [one.payload["member"] for one in published] == [True, True, False, False]
-    assert {(one.type, one.agent) for one in published} == {(EventType.AGENT_CHANGED, "alice")}
-
-
-@pytest.mark.usefixtures("_staffed")
-def test_unknown_names_are_told(committer: Committer) -> None:
-    for change in (queues.add_member, queues.remove_member):
-        with pytest.raises(QueueNotFound, match="nights"):
-            committer.commit(lambda tx, change=change: change(tx, "nights", "alice"))  # type: ignore[misc]
-        with pytest.raises(AgentNotFound, match="bob"):
-            committer.commit(lambda tx, change=change: change(tx, "support", "bob"))  # type: ignore[misc]

@@ -238,6 +238,38 @@ def test_a_phone_that_refused_while_another_one_rings_is_left_to_the_offer() -> 
     assert disagreements(replace(HEALTHY, legs=legs, known_legs=known)) == []
 
 
+def a_round_of_two(**changes: Any) -> Picture:
+    """Dave is rung beside alice."""
+    round_of_two = replace(
+        H,
+        offers={**H.offers, "o-dave": OfferRow("o-dave", "ringing", "e-ringing", 4, "ringing", 1010.0)},
+        legs={**H.legs, "l-dave": LegRow("l-dave", "ringing", "o-dave", 4, "inviting", None)},
+        stories=changed(H.stories, "ringing", offer_ids=frozenset(["o-ringing", "o-dave"])),
+        known_legs={**H.known_legs, "l-dave": H.known_legs["l-alice"]},
+        agents=changed(H.agents, 4, state="reserved", load=1),
+        roster=changed(H.roster, 4, state="reserved", load=1),
+        media=(H.media or frozenset()) | {"l-dave"},
+    )
+    return replace(round_of_two, **changes)
+
+
+def test_a_round_of_two_is_healthy_and_each_of_its_offers_is_judged_by_itself() -> None:
+    healthy = a_round_of_two()
+    assert disagreements(healthy) == []
+    late = a_round_of_two(offers=changed(healthy.offers, "o-dave", deadline_at=999.0))
+    assert disagreements(late) == [Disagreement(Reason.OFFER_PAST_ITS_LEASE, "o-dave", "ringing")]
+    stories = changed(healthy.stories, "ringing", offer_ids=frozenset(["o-ringing"]))
+    unknown = a_round_of_two(stories=stories)
+    assert Disagreement(Reason.OFFER_WITHOUT_STORY, "o-dave", "ringing") in disagreements(unknown)
+    assert not [each for each in disagreements(unknown) if each.key == "o-ringing"]
+
+
+def test_an_agent_whose_offer_was_withdrawn_is_held_until_its_phone_is_quiet() -> None:
+    legs = changed(a_round_of_two().legs, "l-dave", state="ending", end_cause="withdrawn")
+    picture = a_round_of_two(offers=H.offers, legs=legs, stories=H.stories, clearing=H.clearing | {"l-dave"})
+    assert disagreements(picture) == []
+
+
 def test_the_legs_of_an_offer_that_rings_at_two_phones_hold_one_agent_once() -> None:
     second = LegRow("l-alice-2", "ringing", "o-ringing", 1, "inviting", None)
     assert expected_loads(replace(HEALTHY, legs={**HEALTHY.legs, "l-alice-2": second})) == {1: 1, 2: 1, 3: 1}
