@@ -89,6 +89,7 @@ def take_over_queues(base: Foundation, people: People) -> None:
     """Have memory follow the queues' rows."""
     with reading(base.engine) as connection:
         people.queues.take_over(queues.read_queues(connection))
+    people.dispatch.take_over_rules()
     people.opening.look()
     people.dispatch.take_over_rules()
 

@@ -214,7 +214,7 @@ def test_when_the_last_agent_leaves_those_who_wait_go_on(make_desk: MakeDesk) ->
     assert alice.wait_for_call().confirmed.wait(5)
     assert desk.center is not None
     assert desk.center._parts is not None
-    desk.center._parts.administration.agents.pause("alice", reason="lunch", by="ann")
+    desk.center._parts.administration.agents.pause("alice", reason="lunch", by="ann", after_call=True)
     callers[0].hang_up()
     desk.until("select state from agents", "paused")
     wait_until(lambda: places(desk)[1:] == [("support", "overflowed"), ("premium", "waiting")])

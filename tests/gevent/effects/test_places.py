@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import gevent
 import pytest
 
 from callengine.app import CallCenter
 from callengine.clock import SystemClock
+from callengine.config import load
 from callengine.errors import CallCenterError
 from callengine.media import tones, wav
-from callengine.reload import take_over
 from tests.gevent.callcenter.conftest import Desk, wait_until
 from tests.gevent.effects.outside import MakeDesk, call_status
 
@@ -244,9 +243,10 @@ def test_hours_and_lists_are_taken_over_while_it_runs(make_desk: MakeDesk) -> No
     assert call_status(desk) == 200
     center = desk.center
     assert isinstance(center, CallCenter)
-    later = make_desk(open_now=False, QUEUES__SUPPORT__HOURS="never", HOURS__NEVER__TIME_ZONE="UTC").settings
-    assert center._parts is not None
-    take_over(center._parts, desk.settings, later)
-    gevent.sleep(0)
+    later = {
+        "CALLENGINE_QUEUES__SUPPORT__HOURS": "never",
+        "CALLENGINE_HOURS__NEVER__TIME_ZONE": "UTC",
+    }
+    center.reload(load({**desk.environ, **later}))
     assert call_status(desk) == 486
     assert [kind for kind, _ in told(desk, "queue_closed")] == ["queue_closed"]

@@ -81,10 +81,52 @@ def problem(variables: dict[str, str]) -> str:
             "queues.support.ring_timeout_seconds = 20: must not be above",
         ),
         (
-            {"NUMBERS__1__DESTINATION": "queue:suport"},
-            'numbers.1.destination = "queue:suport": there is no queue suport; did you mean support?',
+            {"QUEUES__SUPPORT__OVERFLOW_QUEUE": "suport"},
+            'queues.support.overflow_queue = "suport": there is no queue suport; did you mean support?',
         ),
-        ({"NUMBERS__1__DESTINATION": "queue:zzz"}, "there is no queue zzz (set in"),
+        (
+            {"QUEUES__SUPPORT__OVERFLOW_QUEUE": "support"},
+            'overflow_queue = "support": callers would go round in a circle: support -> support',
+        ),
+        (
+            {
+                "QUEUES__SUPPORT__OVERFLOW_QUEUE": "b",
+                "QUEUES__B__FINAL_DESTINATION": "queue:c",
+                "QUEUES__C__OVERFLOW_QUEUE": "b",
+            },
+            'queues.c.overflow_queue = "b": callers would go round in a circle: b -> c -> b',
+        ),
+        (
+            {"QUEUES__SUPPORT__FINAL_DESTINATION": "queue:zzz"},
+            'queues.support.final_destination = "queue:zzz": there is no queue zzz (set in',
+        ),
+        (
+            {"QUEUES__SUPPORT__HOURS": "ofice", "HOURS__OFFICE__TIME_ZONE": "UTC"},
+            'queues.support.hours = "ofice": there is no table hours.ofice; did you mean office?',
+        ),
+        (
+            {"HOURS__OFFICE__TIME_ZONE": "Europe/Berln"},
+            'hours.office.time_zone = "Europe/Berln": must be a time zone of the IANA database',
+        ),
+        (
+            {"HOURS__OFFICE__MONDAY": '["9-17"]'},
+            'hours.office.monday = ["9-17"]: must be a list of ranges such as',
+        ),
+        (
+            {"HOURS__OFFICE__HOLIDAYS": '["02-30"]'},
+            'hours.office.holidays = ["02-30"]: must be a list of dates',
+        ),
+        (
+            {"CALLERS__GOOD__NUMBERS": '["49*30"]'},
+            'callers.good.numbers = ["49*30"]: 49*30: a * stands at the end alone',
+        ),
+        ({"QUEUES__SUPPORT__EXPIRES_AFTER_SECONDS": "-1"}, "must be a number from 0.001 to 86400"),
+        ({"QUEUES__SUPPORT__KEEP_PLACE_SECONDS": "-1"}, "must be a number from 0 to 86400"),
+        (
+            {"QUEUES__SUPPORT__FULL_CODE": "503"},
+            "queues.support.full_code = 503: must be one of 480, 486, 600",
+        ),
+        ({"QUEUES__SUPPORT__FINAL_DESTINATION": "hangup:200"}, "must be queue:NAME, hangup:CODE"),
         (
             {
                 "NUMBERS__1__DESTINATION": "feature:pause:sleep",
