@@ -126,6 +126,11 @@ class QueueBook:
         check_music(replace(self.settings, queues={name: queue}), "the database")
         return rules_of(self.settings, queue)
 
+    @property
+    def ageing_points_per_minute(self) -> float:
+        """By how much callers grow more urgent."""
+        return self.settings.routing.ageing_points_per_minute
+
     def uses(self, name: str, others: Mapping[str, QueueRules]) -> list[str]:
         """What leads to this queue."""
         return uses_of(self.settings, name, {each: asdict(rules) for each, rules in others.items()})

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 import gevent
 from sqlalchemy import Connection, Engine
 
 from callengine.callcenter.profiles import TOLD_BY, Profile, present_profile, profile_of
+from callengine.callcenter.routing import skills
+from callengine.callcenter.routing.tiers import open_tier
 from callengine.callcenter.why import Standing, Wanted, explain
 from callengine.db.engine import reading
 from callengine.db.repositories import agents, event_log
 from callengine.db.repositories.agents import AgentRecord
+from callengine.db.repositories.queues import QueueRules
 from callengine.events.types import Event, EventType
 from callengine.vocabulary import MISSED_OFFERS, AgentState
 
@@ -92,12 +97,40 @@ def _read(connection: Connection, name: str, present: AgentRecord | None, last: 
     return _Known(name, present, said, added_later is not None)
 
 
-def moments_of(events: Sequence[Event]) -> list[Moment]:
-    """The decisions about a call, and its end if it waited in vain, from what was logged of it."""
+def wanted_by(
+    rules: QueueRules | None,
+    *,
+    at: float,
+    waited_seconds: float,
+    missed: frozenset[str],
+    preferred: str | None = None,
+) -> Wanted:
+    """What a caller wants of agents who has waited so long in a queue with these rules."""
+    if rules is None:
+        return Wanted(at, missed=missed, preferred=preferred)
+    required = skills.requirement_at(skills.read_steps(rules.skills), waited_seconds)
+    return Wanted(
+        at,
+        missed=missed,
+        open_tier=open_tier(waited_seconds, rules.tier_wait_seconds),
+        lacks=partial(skills.lacks, required),
+        preferred=preferred,
+    )
+
+
+def moments_of(
+    events: Sequence[Event], rules: Mapping[str, QueueRules] = MappingProxyType({})
+) -> list[Moment]:
+    """The decisions about a call, and its end if it waited in vain, from what was logged of it.
+
+    `rules` are those of the queues, by name, as they are now.
+    """
     moments = [_offered(list(offers), events) for offers in _rounds(events)]
     ended = next((event for event in events if event.type is EventType.CALL_ENDED), None)
     if ended is not None and ended.queue is not None and ended.payload["talk_seconds"] is None:
-        wanted = Wanted(ended.at, missed=missed_before(events, ended.number))
+        waited = ended.at - _joined_last(events, ended)
+        missed = missed_before(events, ended.number)
+        wanted = wanted_by(rules.get(ended.queue), at=ended.at, waited_seconds=waited, missed=missed)
         moments.append(Moment(ended.number, ended.queue, "ended", wanted, {}, {}))
     return moments
 
@@ -112,6 +145,12 @@ def missed_before(events: Iterable[Event], number: int) -> frozenset[str]:
         and event.agent is not None
         and event.payload["result"] in MISSED_OFFERS
     )
+
+
+def _joined_last(events: Iterable[Event], ended: Event) -> float:
+    """When the caller came into the queue in which it was last."""
+    joined = [event.at for event in events if event.type is EventType.CALL_QUEUED]
+    return joined[-1] if joined else ended.at
 
 
 def _rounds(events: Iterable[Event]) -> Iterator[Iterator[Event]]:
@@ -129,6 +168,9 @@ def _offered(offers: Sequence[Event], events: Sequence[Event]) -> Moment:
         first.at,
         chosen=frozenset(event.agent for event in offers if event.agent is not None),
         missed=missed_before(events, first.number) if missed is None else frozenset(missed),
+        open_tier=decision.get("tier", 0),
+        lacks=partial(skills.lacks, skills.read_requirement(decision.get("required") or {})),
+        preferred=decision.get("preferred"),
     )
     results = {event.agent: _result(event, events) for event in offers if event.agent is not None}
     return Moment(first.number, first.queue or "", "offered", wanted, results, decision)

@@ -53,7 +53,7 @@ def profile_of(said: Iterable[Event]) -> Profile | None:
             profile = None
         elif event.type is EventType.AGENT_ADDED:
             profile = Profile(
-                {queue: Place() for queue in event.payload["queues"]},
+                _places(event),
                 dict(event.payload["skills"]),
                 event.payload["max_concurrent_calls"],
             )
@@ -65,7 +65,14 @@ def profile_of(said: Iterable[Event]) -> Profile | None:
 def present_profile(record: AgentRecord) -> Profile:
     """The profile that the agent's rows have now."""
     return Profile(
-        {place.queue: Place(position=place.position) for place in record.queues},
+        {place.queue: Place(place.tier, place.position) for place in record.queues},
         dict(record.skills),
         record.max_concurrent_calls,
     )
+
+
+def _places(added: Event) -> dict[str, Place]:
+    """Where an agent serves that was added."""
+    queues = added.payload["queues"]
+    tiers = added.payload.get("tiers") or [1] * len(queues)
+    return {queue: Place(tier) for queue, tier in zip(queues, tiers, strict=True)}

@@ -72,7 +72,7 @@ class Administration:
             book=book,
             after_change=after_queues_changed,
         )
-        self.calls = CallDesk(engine=engine, clock=clock, node=node, live=live)
+        self.calls = CallDesk(engine=engine, clock=clock, node=node, queues=self.queues, live=live)
         self.lines = LineDesk(calls=self.calls, live=live, orders=orders)
         self.figures = FigureDesk(engine=engine, clock=clock, today=today)
         self.database = DatabaseDesk(committer)

@@ -10,12 +10,14 @@ from sqlalchemy import Engine
 
 from callengine import greenlets
 from callengine.callcenter.administration.document import Document
+from callengine.callcenter.administration.queues import QueueDesk
 from callengine.callcenter.calls import Calls
-from callengine.callcenter.explaining import Moment, explain_all, missed_before, moments_of
+from callengine.callcenter.explaining import Moment, explain_all, missed_before, moments_of, wanted_by
 from callengine.callcenter.why import Wanted
 from callengine.clock import Clock
 from callengine.db.engine import reading
-from callengine.db.repositories import event_log, legs, looking_up, offers
+from callengine.db.repositories import event_log, legs, looking_up, offers, queues
+from callengine.db.repositories.queues import QueueRules
 from callengine.errors import CallNotFound, NotAllowed
 from callengine.vocabulary import CallState
 
@@ -28,10 +30,13 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 class CallDesk:
     """`live` are the calls of the running service, None where no service runs; `node` is whose they are."""
 
-    def __init__(self, *, engine: Engine, clock: Clock, node: str, live: Calls | None = None) -> None:
+    def __init__(
+        self, *, engine: Engine, clock: Clock, node: str, queues: QueueDesk, live: Calls | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._node = node
+        self._queues = queues
         self._live = live
 
     def list_some(self, *, latest: int | None = None) -> list[Document]:
@@ -62,13 +67,15 @@ class CallDesk:
         record = self.find(prefix)
         with reading(self._engine) as connection:
             events = event_log.of_call(connection, record["id"])
-            line = looking_up.line(connection, record["queue_id"]) if record["queue_id"] else []
+            line = self._queues.line(connection, record["queue_id"]) if record["queue_id"] else []
             last = event_log.head(connection)
-        moments = moments_of(events)
+            rules = {queue.name: queue.rules for queue in queues.read_queues(connection)}
+        moments = moments_of(events, rules)
         place = next((place for place, each in enumerate(line, 1) if each["call_id"] == record["id"]), None)
         if record["state"] == CallState.QUEUED and place is not None:
-            missed = missed_before(events, last + 1)
-            wanted = Wanted(self._clock.now(), missed=missed)
+            wanted = self._wanted_now(
+                line[place - 1], rules[record["queue"]], missed_before(events, last + 1)
+            )
             moments.append(Moment(last + 1, record["queue"], "now", wanted, {}, {}))
         return {
             "id": record["id"],
@@ -78,6 +85,17 @@ class CallDesk:
             "place": place,
             "moments": explain_all(self._engine, moments),
         }
+
+    def _wanted_now(self, entry: Document, rules: QueueRules, missed: frozenset[str]) -> Wanted:
+        now = self._clock.now()
+        is_preferring = entry["preferred_until"] is not None and entry["preferred_until"] > now
+        return wanted_by(
+            rules,
+            at=now,
+            waited_seconds=now - entry["joined_at"],
+            missed=missed,
+            preferred=entry["preferred_agent"] if is_preferring else None,
+        )
 
     def hang_up(self, prefix: str, *, by: str) -> str:
         """End a call that is alive; its id. The cause is `operator`. Raises `CallNotFound`, `NotAllowed`."""

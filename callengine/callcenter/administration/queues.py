@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from callengine.callcenter.administration.document import Document
 from callengine.clock import Clock
@@ -32,6 +32,9 @@ class Book(Protocol):
     ) -> QueueRules: ...
 
     def uses(self, name: str, others: Mapping[str, QueueRules]) -> list[str]: ...
+
+    @property
+    def ageing_points_per_minute(self) -> float: ...
 
 
 class QueueDesk:
@@ -101,7 +104,12 @@ class QueueDesk:
         if found is None:
             raise QueueNotFound(f"there is no queue {name!r}")
         with reading(self._engine) as connection:
-            return {**found, "line": looking_up.line(connection, found["id"])}
+            return {**found, "line": self.line(connection, found["id"])}
+
+    def line(self, connection: Connection, queue_id: int) -> list[Document]:
+        """Who waits in a queue or is offered, in the order in which they are served."""
+        rate = self._book.ageing_points_per_minute
+        return looking_up.line(connection, queue_id, ageing_points_per_minute=rate)
 
     def _queue(
         self, record: QueueRecord, waiting: Mapping[int, tuple[int, float]], people: Sequence[AgentRecord]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, func, select
+from sqlalchemy import Double, Integer, Select, bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
@@ -27,11 +27,22 @@ LINE = (
         _entries.c.priority,
         _entries.c.first_arrived_at,
         _entries.c.rounds,
+        _entries.c.joined_at,
+        _entries.c.preferred_until,
+        _agents.c.name.label("preferred_agent"),
         _calls.c.caller_number,
     )
-    .join_from(_entries, _calls, _entries.c.call_id == _calls.c.id)
+    .select_from(
+        _entries.join(_calls, _entries.c.call_id == _calls.c.id).outerjoin(
+            _agents, _entries.c.preferred_agent_id == _agents.c.id
+        )
+    )
     .where(_entries.c.queue_id == bindparam("queue_key"), _entries.c.state.in_(LIVE_ENTRIES))
-    .order_by(_entries.c.priority.desc(), _entries.c.first_arrived_at, _entries.c.id)
+    .order_by(
+        (_entries.c.priority - bindparam("ageing", type_=Double) * _entries.c.first_arrived_at).desc(),
+        _entries.c.first_arrived_at,
+        _entries.c.id,
+    )
 )
 
 
@@ -66,9 +77,10 @@ def waiting_by_queue(connection: Connection, node: str) -> dict[int, tuple[int, 
     return {row[0]: (row[1], row[2]) for row in connection.execute(WAITING_BY_QUEUE, {"node_name": node})}
 
 
-def line(connection: Connection, queue_id: int) -> list[Row]:
+def line(connection: Connection, queue_id: int, *, ageing_points_per_minute: float = 0.0) -> list[Row]:
     """Who waits in a queue or is offered, in the order in which they are served."""
-    return [dict(row) for row in connection.execute(LINE, {"queue_key": queue_id}).mappings()]
+    parameters = {"queue_key": queue_id, "ageing": ageing_points_per_minute / 60}
+    return [dict(row) for row in connection.execute(LINE, parameters).mappings()]
 
 
 def live_calls(connection: Connection, node: str) -> list[Row]:

@@ -91,6 +91,32 @@ def wrap_up(desk: Desk) -> None:
     desk.until("select state from agents where name = 'bob'", "wrap_up")
 
 
+def sign_off(desk: Desk) -> None:
+    desk.agent("bob")
+    with office(desk.settings) as administration:
+        administration.agents.sign_off("bob", by="x")
+
+
+def refuse(desk: Desk) -> None:
+    """Bob has refused another call, and is left alone for a while."""
+    bob = desk.agent("bob", script=reject_with(603))
+    caller = desk.phone().call("support")
+    bob.wait_for_call()
+    desk.until("select delayed_after from agents where name = 'bob'", "rejected")
+    caller.hang_up()
+    desk.until("select state from calls", "ended")
+
+
+def be_there(desk: Desk) -> None:
+    desk.agent("bob")
+
+
+def serve_in_tier_two(desk: Desk) -> None:
+    desk.agent("bob")
+    with office(desk.settings) as administration:
+        administration.agents.assign("bob", "support", tier=2, by="x")
+
+
 SITUATIONS: dict[str, tuple[Callable[[Desk], None], dict[str, str]]] = {
     "not_registered": (be_offline, {}),
     "not_registered, any more": (have_been_here, {}),
@@ -99,6 +125,10 @@ SITUATIONS: dict[str, tuple[Callable[[Desk], None], dict[str, str]]] = {
     "at_capacity": (talk_twice, {}),
     "reserved": (ring_for_another, {"QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "30"}),
     "wrap_up": (wrap_up, {"QUEUES__SUPPORT__WRAP_UP_SECONDS": "300"}),
+    "signed_off": (sign_off, {}),
+    "delayed_after:rejected": (refuse, {"AGENTS__DELAY_AFTER_REJECTED_SECONDS": "300"}),
+    "lacks_skill:french>=3": (be_there, {"QUEUES__SUPPORT__SKILLS": '[{all = ["french>=3"]}]'}),
+    "tier_not_open": (serve_in_tier_two, {"QUEUES__SUPPORT__TIER_WAIT_SECONDS": "300"}),
 }
 
 
@@ -107,11 +137,12 @@ def situation(request: pytest.FixtureRequest, make_desk: MakeDesk) -> tuple[str,
     """The word, and a desk with ann, who is not there, and bob, for whom it holds."""
     prepare, settings = SITUATIONS[request.param]
     desk = make_desk(open_now=False, **settings)
+    skills: dict[str, dict[str, int]] = {"ann": {"french": 5}, "bob": {"french": 2}}
     for name, most in (("ann", 1), ("bob", 2 if request.param == "at_capacity" else 1)):
         secrets = {each: ha1(name, REALM, "secret", each) for each in ("MD5", "SHA-256")}
         add = partial(add_agent, name=name, ha1=secrets, realm=REALM, queues=["support"])
         with store.offline(desk.settings) as committer:
-            committer.commit(partial(add, max_concurrent_calls=most))
+            committer.commit(partial(add, max_concurrent_calls=most, skills=skills[name]))
     desk.open()
     prepare(desk)
     return request.param.partition(",")[0], desk
@@ -193,6 +224,32 @@ def test_who_has_missed_a_call_is_passed_over(make_desk: MakeDesk) -> None:
     caller.hang_up()
     desk.until("select state from calls", "ended")
     assert why(desk, call_id)["moments"] == [first, *others, last]
+
+
+def test_who_is_not_the_one_that_is_waited_for(make_desk: MakeDesk) -> None:
+    settings = {"PREFER_LAST_AGENT_SECONDS": "300", "WRAP_UP_SECONDS": "300"}
+    desk = make_desk("ann", "bob", **{f"QUEUES__SUPPORT__{name}": value for name, value in settings.items()})
+    ann = desk.agent("ann")
+    first = desk.phone("eve").call("support")
+    assert ann.wait_for_call().confirmed.wait(5)
+    desk.until("select state from calls", "connected")
+    first.hang_up()
+    desk.until("select state from agents where name = 'ann'", "wrap_up")
+    desk.agent("bob")
+    desk.phone("eve").call("support")
+    call_id = newest_call(desk)
+    (waiting,) = why(desk, call_id)["moments"]
+    assert (reasons(waiting, "ann"), reasons(waiting)) == (["wrap_up"], ["not_preferred"])
+    with office(desk.settings) as administration:
+        administration.agents.end_wrap_up("ann", by="x")
+    assert ann.wait_for_call(2).confirmed.wait(5)
+    desk.until(f"select state from calls where id = '{call_id}'", "connected")
+    (offered,) = why(desk, call_id)["moments"]
+    assert (reasons(offered, "ann"), reasons(offered)) == (["chosen"], ["not_preferred"])
+    assert desk.center is not None
+    desk.center.stop()
+    desk.open()
+    assert why(desk, call_id)["moments"] == [offered]
 
 
 def test_while_a_phone_rings_the_decision_stands(make_desk: MakeDesk) -> None:
