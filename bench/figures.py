@@ -29,6 +29,10 @@ class Figures:
     """What the target had to send again."""
     sent_again_to_it: int
     """What the customers had to send again."""
+    calls_by_agent: Sequence[int]
+    """How many each agent has had, the fewest first, those of the warm-up included; empty if unknown."""
+    answered_twice: int
+    """Calls that more than one agent has had."""
     answer_ms: Mapping[str, float]
     """From a customer's INVITE to its 200: `p50` and `p99`."""
     offer_ms: Mapping[str, float]
@@ -41,8 +45,9 @@ class Figures:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every call was served by an agent and ended."""
-        return self.successful == self.served_by_agents == self.calls and self.still_active == 0
+        """Whether every call was served by an agent, by one alone, and ended."""
+        is_served = self.successful == self.served_by_agents == self.calls
+        return is_served and self.still_active == 0 and self.answered_twice == 0
 
 
 def quantiles(ordered: Sequence[float]) -> dict[str, float]:
@@ -105,7 +110,16 @@ def _rows(figures: Figures) -> list[tuple[str, str]]:
         ("INVITE to 200", _times(figures.answer_ms)),
         ("INVITE to agent's", _times(figures.offer_ms)),
         ("memory", memory),
+        ("calls by agent", _spread(figures)),
     ]
+
+
+def _spread(figures: Figures) -> str:
+    counts = figures.calls_by_agent
+    if not counts:
+        return "not known"
+    twice = figures.answered_twice
+    return f"{len(counts)} agents had {counts[0]} to {counts[-1]} each, {twice} calls had two of them"
 
 
 def _sent_again(figures: Figures) -> str:

@@ -82,6 +82,8 @@ def _figures(
         resident_mb=target.resident_megabytes(),
         retransmissions=sent_again,
         sent_again_to_it=seen.sent_again,
+        calls_by_agent=target.calls_by_agent(),
+        answered_twice=target.answered_twice(),
         answer_ms=quantiles(seen.answer_milliseconds()),
         offer_ms=quantiles(seen.offer_milliseconds(agents.messages(), target.customer_of())),
     )

@@ -47,6 +47,26 @@ class Target:
         """Calls that have not ended; the floor does not know."""
         return 0 if self.service is None else int(self.service.status()["active_calls"])
 
+    def calls_by_agent(self) -> list[int]:
+        """How many calls each agent has had, the fewest first; nothing of the floor, which does not know."""
+        if self.service is None:
+            return []
+        query = (
+            "SELECT count(offers.id) AS calls FROM agents LEFT JOIN offers"
+            " ON offers.agent_id = agents.id AND offers.answered_at IS NOT NULL GROUP BY agents.id"
+        )
+        return sorted(int(row["calls"]) for row in self.service.rows(query))
+
+    def answered_twice(self) -> int:
+        """Calls that more than one agent has had."""
+        if self.service is None:
+            return 0
+        query = (
+            "SELECT count(*) AS calls FROM (SELECT call_id FROM offers WHERE answered_at IS NOT NULL"
+            " GROUP BY call_id HAVING count(*) > 1)"
+        )
+        return int(self.service.rows(query)[0]["calls"])
+
     def customer_of(self) -> dict[str, str]:
         """The Call-ID of the customer's leg by that of the agent's, as the service has stored it."""
         if self.service is None:

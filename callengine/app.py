@@ -29,6 +29,7 @@ from callengine.hub_watchdog import HubWatchdog
 from callengine.metrics import Metrics, Readings
 from callengine.reload import take_over
 from callengine.service_notify import ServiceNotifier
+from callengine.subscription import Subscription
 
 
 class CallCenter:
@@ -68,7 +69,7 @@ class CallCenter:
         self._drained = Flag()
         self._running: ExitStack | None = None
         self._parts: Parts | None = None
-        self._subscriptions: list[tuple[EventHandler, Collection[EventType] | None]] = []
+        self._subscriptions: list[Subscription] = []
 
     @classmethod
     def from_settings(cls) -> CallCenter:
@@ -179,8 +180,8 @@ class CallCenter:
         with ExitStack() as opened:
             control_socket = take_control_socket(self.settings, opened)
             parts = assemble(self.settings, self._clock, opened, self._make_media)
-            for handler, types in self._subscriptions:
-                parts.base.bus.subscribe(handler, types)
+            for subscription in self._subscriptions:
+                subscription.begin(parts.base)
             _spare_the_collector()
             self._watchdog.start()
             opened.callback(self._watchdog.stop)
@@ -210,11 +211,36 @@ class CallCenter:
         self._hurry.clear()
         logger.info("callengine has stopped")
 
-    def subscribe(self, handler: EventHandler, types: Collection[EventType] | None = None) -> None:
-        """Have `handler` called with each event (of `types`) once it is committed; it must not wait."""
-        self._subscriptions.append((handler, types))
+    def subscribe(
+        self,
+        handler: EventHandler,
+        types: Collection[EventType] | None = None,
+        after: int | None = None,
+    ) -> Callable[[], None]:
+        """Have `handler` called with each event (of `types`) once it is committed; it must not wait.
+
+        `after` is for a reader that comes back: the last number that it has seen, 0 for none. It is handed
+        every event since, in order and none twice, and then those to come, in a greenlet of its own, so there
+        it may wait. If events that it has not seen were pruned it is told so first, whatever the `types`:
+        `log_pruned`, with the first and last of them under `missing`. Raises `BadRequest` if the log never
+        had that number; before the service is started, `start` does.
+
+        The function that is returned ends it.
+        """
+        subscription = Subscription(handler, types, after)
+        self._subscriptions.append(subscription)
         if self._parts is not None:
-            self._parts.base.bus.subscribe(handler, types)
+            try:
+                subscription.begin(self._parts.base)
+            except CallCenterError:
+                self._subscriptions.remove(subscription)
+                raise
+        return lambda: self._unsubscribe(subscription)
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        subscription.end()
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
 
     def statistics(self) -> dict[str, Any]:
         """The present in one document, as `callengine status --json` shows it."""
@@ -240,6 +266,13 @@ class CallCenter:
             "version": __version__,
             "uptime_seconds": round(self._clock.monotonic() - self._started_at, 1),
         }
+
+    def figures(self, *, since: float | None = None, until: float | None = None) -> dict[str, Any]:
+        """What was done in [since, until), as `callengine figures --json` shows it; see docs/figures.md.
+
+        Times are seconds since the epoch; by default from midnight (UTC) until now. Raises `BadRequest`.
+        """
+        return self._require_parts().administration.figures.show(since=since, until=until)
 
     def _require_parts(self) -> Parts:
         if self._parts is None:

@@ -74,6 +74,7 @@ def assemble(
         live=people.live,
         orders=people.orders,
         pause_reasons=settings.agents.pause_reasons,
+        today=people.today.figures,
     )
     return Parts(
         base,
@@ -106,6 +107,8 @@ def begin(parts: Parts, opened: ExitStack) -> int:
     parts.people.dispatch.start()
     opened.callback(parts.people.dispatch.stop)
     parts.people.opening.look()
+    parts.people.today.start()
+    opened.callback(parts.people.today.stop)
     parts.reconciler.start()
     opened.callback(parts.reconciler.stop)
     parts.heartbeat.start()

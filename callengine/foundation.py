@@ -22,6 +22,7 @@ from callengine.db.checkpoint import Checkpointer
 from callengine.db.claim import claim
 from callengine.db.committer import Committer
 from callengine.db.engine import in_memory, reading
+from callengine.db.followers import Followers
 from callengine.db.repositories import agents
 from callengine.errors import CallCenterError, SettingsError
 from callengine.events.bus import Bus
@@ -51,6 +52,7 @@ class Foundation:
     bus: Bus
     engine: Engine
     committer: Committer
+    followers: Followers
     checkpointer: Checkpointer
     timers: TimerDriver
     endpoint: Endpoint
@@ -70,7 +72,7 @@ def lay_foundation(
     Whatever must be closed again is pushed on `opened`. Raises `CallCenterError`, saying what is in the way.
     """
     bus = Bus()
-    engine, committer, checkpointer = _open_database(settings, clock, bus, opened)
+    engine, committer, followers, checkpointer = _open_database(settings, clock, bus, opened)
     timers = TimerDriver(clock.monotonic)
     timers.start()
     opened.callback(timers.stop)
@@ -88,6 +90,7 @@ def lay_foundation(
         bus=bus,
         engine=engine,
         committer=committer,
+        followers=followers,
         checkpointer=checkpointer,
         timers=timers,
         endpoint=_make_endpoint(settings, clock),
@@ -101,19 +104,23 @@ def lay_foundation(
 
 def _open_database(
     settings: Settings, clock: Clock, bus: Bus, opened: ExitStack
-) -> tuple[Engine, Committer, Checkpointer]:
+) -> tuple[Engine, Committer, Followers, Checkpointer]:
     engine = store.open_engine(settings)
     opened.callback(engine.dispose)
-    opened.enter_context(claim(engine))
+    claimed = opened.enter_context(claim(engine))
     turn = BoundedSemaphore()
     checkpointer = Checkpointer(engine, turn=turn)
     checkpointer.start()
     opened.callback(checkpointer.stop)
+    followers = Followers(engine)
+    opened.callback(followers.end)
+    bus.subscribe(lambda _event: followers.ring())
     committer = Committer(
         engine,
         clock=clock,
         publish=bus.publish,
         turn=turn,
+        claim=claimed,
         commit_in_thread=settings.database.synchronous == "full" and not in_memory(engine),
     )
     committer.start()
@@ -123,7 +130,7 @@ def _open_database(
     with reading(engine) as connection:
         realms = agents.realms(connection)
     _check_realm(settings.general.registrar_domain, realms)
-    return engine, committer, checkpointer
+    return engine, committer, followers, checkpointer
 
 
 def _check_realm(realm: str, stored: set[str]) -> None:

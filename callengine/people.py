@@ -20,6 +20,7 @@ from callengine.callcenter.orders import Orders
 from callengine.callcenter.presence import Presence
 from callengine.callcenter.priorities import CallerList, Priorities
 from callengine.callcenter.queues import Queues
+from callengine.callcenter.reckoning import Today
 from callengine.callcenter.roster import Roster, agent_of
 from callengine.callcenter.routing import skills
 from callengine.callcenter.statistics import Statistics
@@ -50,6 +51,7 @@ class People:
     queues: Queues
     live: Calls
     statistics: Statistics
+    today: Today
     presence: Presence
     wrap_up: WrapUp
     dispatch: Dispatch
@@ -104,6 +106,8 @@ def gather_people(base: Foundation) -> People:
     base.bus.subscribe(roster.apply, _OF_AGENTS)
     base.bus.subscribe(wrap_up.note, [EventType.AGENT_STATE_CHANGED])
     base.bus.subscribe(statistics.count)
+    today = Today(engine=base.engine, clock=base.clock, node=base.owner["node"])
+    base.bus.subscribe(today.note)
     base.bus.subscribe(journal.note, journal.NOTED)
     wrap_up.take_up(base.engine)
     Delays(roster=roster, timers=base.timers, clock=base.clock)
@@ -146,6 +150,7 @@ def gather_people(base: Foundation) -> People:
         lines,
         live,
         statistics,
+        today,
         presence,
         wrap_up,
         dispatch,

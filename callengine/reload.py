@@ -8,13 +8,7 @@ from callengine import log, store
 from callengine.assembly import Parts
 from callengine.config import Settings
 from callengine.config.differences import Difference, differences, with_live_parts
-from callengine.people import (
-    calendars_of,
-    destinations_of,
-    take_over_queues,
-    urgency_of,
-    warn_of_gaps,
-)
+from callengine.people import calendars_of, destinations_of, take_over_queues, urgency_of, warn_of_gaps
 
 
 def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
@@ -31,8 +25,8 @@ def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
     parts.people.numbers.replace(destinations_of(new))
     parts.people.priorities.replace(*urgency_of(new))
     parts.people.calendars.replace(calendars_of(new))
-    take_over_queues(parts.base, parts.people)
     parts.people.queues.age_by(new.routing.ageing_points_per_minute)
+    take_over_queues(parts.base, parts.people)
     warn_of_gaps(parts.base.engine, parts.people.queues)
     if new.log.level != old.log.level:
         log.set_level(new.log.level)

@@ -166,8 +166,8 @@ def offline(settings: Settings) -> Iterator[Committer]:
     """A committer on the database while no service runs, the queues of the settings stored."""
     engine = open_engine(settings)
     try:
-        with claim(engine):
-            committer = Committer(engine)
+        with claim(engine) as claimed:
+            committer = Committer(engine, claim=claimed)
             committer.start()
             try:
                 store_queues(committer, settings)

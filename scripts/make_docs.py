@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a script has its own folder there
 
 from scripts.database_page import database  # noqa: E402
+from scripts.events_page import events  # noqa: E402
 from scripts.leases_page import lease_tables  # noqa: E402
 
 NOTICE = "<!-- Made from the code by scripts/make_docs.py; do not edit. -->"
@@ -245,6 +246,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "database.md": lambda: database(NOTICE),
     "effects.md": effect_table,
     "errors.md": error_tree,
+    "events.md": lambda: events(NOTICE),
     "leases.md": lambda: lease_tables(NOTICE),
     "modules.md": modules,
     "states.md": states,

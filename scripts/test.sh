@@ -80,11 +80,24 @@ others() { # others THAN FILE...: the files that are not among those
     printf '%s\n' "${@:2}" | grep -vxF "$(tr ' ' '\n' <<<"$1")"
 }
 
+# Where most tests need a database the halves are lanes of their own, that on PostgreSQL first: it takes longer.
+halves() {
+    local lane kind
+    while read -r lane; do
+        for kind in postgresql sqlite; do
+            echo "$lane --database=$kind"
+        done
+    done
+}
+
 patched_tests() {
     {
-        printf "%s\n" tests/gevent/callcenter/ $long_of_service tests/gevent/{effects,media,db}/
-        ls -d tests/gevent/*/ | grep -v -e __pycache__ -e /service/
-        others "$long_of_service" tests/gevent/service/test_*.py | xargs
+        {
+            printf "%s\n" tests/gevent/callcenter/ $long_of_service tests/gevent/effects/
+            others "$long_of_service" tests/gevent/service/test_*.py | xargs
+        } | halves
+        printf "%s\n" tests/gevent/{media,db}/
+        ls -d tests/gevent/*/ | grep -v -e __pycache__ -e /service/ -e /callcenter/ -e /effects/
         echo tests/gevent/test_*.py
     } | awk '!seen[$0]++'
 }
@@ -94,13 +107,36 @@ programs_tests() {
     others "$long_of_e2e" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 5
 }
 
+# One PostgreSQL for all lanes, which tell how many of their tests run on which database.
+start_postgresql() {
+    needs_programs initdb:postgresql
+    TEST_POSTGRESQL=$("$PYTHON" -m tests.fakes.postgresql start)
+    TEST_COUNTS=$(mktemp)
+    export TEST_POSTGRESQL TEST_COUNTS
+}
+
+stop_postgresql() {
+    [ -z "${TEST_POSTGRESQL:-}" ] || "$PYTHON" -m tests.fakes.postgresql stop "$TEST_POSTGRESQL"
+    rm -f "${TEST_COUNTS:-}"
+}
+
+compare_databases() {
+    local sqlite postgresql
+    sqlite=$(grep -c sqlite "$TEST_COUNTS" || true)
+    postgresql=$(grep -c postgresql "$TEST_COUNTS" || true)
+    echo "On SQLite ran $sqlite tests, on PostgreSQL $postgresql."
+    [ "$sqlite" -eq "$postgresql" ]
+}
+
 run() {
     case $1 in
     tests/pure*) pure "$1" ;;
     tests/gevent*)
         needs_programs initdb:postgresql
         if [ "$1" = tests/gevent ]; then
+            start_postgresql
             patched_tests | side_by_side
+            compare_databases
         else
             patched "$1"
         fi
@@ -120,6 +156,7 @@ run() {
     esac
 }
 
+trap stop_postgresql EXIT
 if [ "$suite" != all ]; then
     run "$suite"
     tell_times
@@ -132,6 +169,8 @@ set_up=$SECONDS
 scripts/check.sh
 checked=$SECONDS
 run tests/pure
-{ patched_tests | head -2; programs_tests; patched_tests | tail -n +3; } | side_by_side
+start_postgresql
+{ patched_tests | head -4; programs_tests; patched_tests | tail -n +5; } | side_by_side
+compare_databases
 scripts/run_e2e.sh -m "$alone"
 tell_times

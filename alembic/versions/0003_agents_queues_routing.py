@@ -76,7 +76,7 @@ def upgrade() -> None:
     _change_words(new=True)
     with op.batch_alter_table("offers") as batch:
         batch.alter_column("entry_id", existing_type=sa.String(32), nullable=True)
-    op.create_index("ix_event_log_agent_number", "event_log", ["agent", "number"])
+    op.create_index("ix_event_log_agent_type_number", "event_log", ["agent", "type", "number"])
     op.create_index("ix_calls_caller_number_arrived_at", "calls", ["caller_number", "arrived_at"])
     called = sa.text("from_agent_id IS NOT NULL")
     op.create_index(
@@ -90,10 +90,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take all of it away; calls that agents made to each other lose their offers, which have no room."""
-    op.drop_index("ix_calls_caller_number_arrived_at", "calls")
+    op.drop_index("ix_event_log_agent_type_number", "event_log")
     op.drop_index("ix_calls_from_agent_id", "calls")
     op.drop_index("ix_calls_caller_number_arrived_at", "calls")
-    op.drop_index("ix_event_log_agent_number", "event_log")
     _forget_what_has_no_room()
     with op.batch_alter_table("offers") as batch:
         batch.alter_column("entry_id", existing_type=sa.String(32), nullable=False)

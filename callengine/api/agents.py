@@ -142,13 +142,13 @@ def _newcomer(given: Any) -> NewAgent:
             ha1={each: _secret(given["ha1"][each], digits) for each, digits in _DIGITS.items()},
             realm=str(given["realm"]),
             queues=tuple(_plain(queue) for queue in given["queues"]),
-            skills={_plain(name): _level(level) for name, level in given["skills"].items()},
-            max_calls=whole(given, "max_calls", least=1, most=MOST_CALLS) if "max_calls" in given else 1,
+            skills={_plain(name): _up_to(level, _HIGHEST) for name, level in given["skills"].items()},
+            max_calls=_up_to(given.get("max_calls", 1), MOST_CALLS),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BadRequest(
-            "an agent has name, ha1 (MD5 and SHA-256, in hexadecimal), realm, queues, and skills of levels"
-            f" 1 to {_HIGHEST}"
+            "an agent has name, ha1 (MD5 and SHA-256, in hexadecimal), realm, queues, skills of levels 1 to"
+            f" {_HIGHEST}, and max_calls from 1 to {MOST_CALLS} (1)"
         ) from None
 
 
@@ -164,7 +164,7 @@ def _plain(given: str) -> str:
     return given
 
 
-def _level(given: object) -> int:
-    if type(given) is not int or not 1 <= given <= _HIGHEST:
+def _up_to(given: object, most: int) -> int:
+    if type(given) is not int or not 1 <= given <= most:
         raise ValueError
     return given

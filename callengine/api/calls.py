@@ -26,6 +26,11 @@ def make_calls(desk: CallDesk) -> Blueprint:
         require_local(request.environ)
         return jsonify(desk.show(prefix))
 
+    @routes.get("/<prefix>/why")
+    def why(prefix: str) -> Response:
+        require_local(request.environ)
+        return jsonify(desk.why(prefix))
+
     @routes.post("/<prefix>/hangup")
     def hang_up(prefix: str) -> Response:
         by = require_operator(request.environ)

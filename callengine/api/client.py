@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from callengine.api.control import ask
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the database below them would be half of the time that a co
     from callengine.callcenter.staff import NewAgent
 
 _PRUNE_SECONDS = 3600.0
+_READING_SECONDS = 600.0
 
 
 class _Remote:
@@ -133,6 +134,10 @@ class RemoteCallDesk(_Remote):
         """See `CallDesk.show`."""
         return dict(self._ask(f"calls/{_part(prefix)}"))
 
+    def why(self, prefix: str) -> Document:
+        """See `CallDesk.why`."""
+        return dict(self._ask(f"calls/{_part(prefix)}/why", timeout=_READING_SECONDS))
+
     def hang_up(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
         """See `CallDesk.hang_up`."""
         return str(self._ask(f"calls/{_part(prefix)}/hangup", "POST")["id"])
@@ -152,6 +157,24 @@ class RemoteLineDesk(_Remote):
     def withdraw(self, prefix: str, *, by: str) -> str:  # noqa: ARG002
         """See `LineDesk.withdraw`."""
         return str(self._ask(f"calls/{_part(prefix)}/withdraw", "POST")["id"])
+
+
+class RemoteFigureDesk(_Remote):
+    """What `FigureDesk` is in the service's own process."""
+
+    def show(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        queue: str | None = None,
+        agent: str | None = None,
+        within: float | None = None,
+    ) -> Document:
+        """See `FigureDesk.show`."""
+        wanted = {"since": since, "until": until, "queue": queue, "agent": agent, "within": within}
+        given = urlencode({name: value for name, value in wanted.items() if value is not None})
+        return dict(self._ask(f"figures?{given}", timeout=_READING_SECONDS))
 
 
 class RemoteDatabaseDesk(_Remote):
@@ -175,6 +198,7 @@ class RemoteAdministration:
         self.queues = RemoteQueueDesk(path)
         self.calls = RemoteCallDesk(path)
         self.lines = RemoteLineDesk(path)
+        self.figures = RemoteFigureDesk(path)
         self.database = RemoteDatabaseDesk(path)
 
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from callengine.api.agents import make_agents
 from callengine.api.calls import make_calls
 from callengine.api.database import make_database
+from callengine.api.figures import make_figures
 from callengine.api.lines import make_lines
 from callengine.api.peers import PeerHandler
 from callengine.api.queues import make_queues
@@ -58,6 +59,7 @@ def make_app(door: Door) -> Flask:
         make_queues(door.administration.queues),
         make_calls(door.administration.calls),
         make_lines(door.administration.lines),
+        make_figures(door.administration.figures),
         make_database(door.administration.database),
     ):
         app.register_blueprint(routes)

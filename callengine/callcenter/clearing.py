@@ -199,7 +199,7 @@ class Clearing:
             kind = EventType.LEG_CLOSED_UNCONFIRMED if leg in unconfirmed else EventType.LEG_CLOSED
             tx.add_event(kind, call_id=call_id, leg_id=leg.id, role=leg.role, cause=cause)
             if leg.made_by is not None:
-                own_calls.end(tx, leg.made_by, call_id=call_id, cause=cause)
+                own_calls.end(tx, leg.made_by, call_id=call_id)
         if offer is not None:
             was_connected = offer.answered is not None
             result = OfferState.WITHDRAWN if offer.is_direct and not was_connected else cause

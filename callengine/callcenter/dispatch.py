@@ -199,9 +199,7 @@ class Dispatch:
             until_deadline = self._until_next_deadline()
             is_woken = self._wake.wait(min(until_sweep, until_deadline))
             self._wake.clear()
-            for entry in self._deadlines.due(self._clock.monotonic()):
-                self._look_at(self._queues.by_id(entry.queue_id), entry)
-            self._decide()
+            self._decide_what_is_due()
             is_idle = not is_woken and until_sweep <= until_deadline
             if is_idle or self._clock.monotonic() >= sweep_at:
                 self._sweep()
@@ -211,6 +209,11 @@ class Dispatch:
     def _until_next_deadline(self) -> float:
         earliest = self._deadlines.earliest()
         return inf if earliest is None else max(0.0, earliest - self._clock.monotonic())
+
+    def _decide_what_is_due(self) -> None:
+        for entry in self._deadlines.due(self._clock.monotonic()):
+            self._look_at(self._queues.by_id(entry.queue_id), entry)
+        self._decide()
 
     def _sweep(self) -> None:
         self._to_look_at.queues.update((queue.id, queue) for queue in self._queues if len(queue.line))

@@ -297,10 +297,10 @@ class Inbound:
         call.entry = new_entry(queue, priority=priority, first_arrived_at=first, began_at=now, now=now)
         call.entry.made_by = made_by.id if made_by else None
         if queue.rules.prefer_last_agent_seconds and made_by is None:
-            number = call.caller_number
-            self._committer.commit(
-                partial(prefer_last_agent, entry=call.entry, caller_number=number, rules=queue.rules)
+            prefer = partial(
+                prefer_last_agent, entry=call.entry, caller_number=call.caller_number, rules=queue.rules
             )
+            self._committer.commit(prefer)
         arrival = partial(self._store_arrival, call, queue, way, made_by)
         if not self._waiting.ring_at_once(call, arrival):
             self._committer.commit(arrival)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from loguru import logger
 
 from callengine import log
+from callengine.callcenter import own_calls
 from callengine.events.types import Event, EventType
 from callengine.vocabulary import AgentState
 
@@ -22,7 +23,8 @@ def note(event: Event) -> None:
             logger.info("{}", _ended(event))
     elif event.type == EventType.AGENT_STATE_CHANGED:
         old, new = event.payload["old"], event.payload["new"]
-        if old != new and AgentState.OFFLINE in (old, new):
+        is_own_call = event.payload["cause"] in (own_calls.CALLED, own_calls.CALLED_NO_MORE)
+        if old != new and AgentState.OFFLINE in (old, new) and not is_own_call:
             signed = "off" if new == AgentState.OFFLINE else "on"
             logger.info("{} has signed {}: {}", event.agent, signed, event.payload["cause"])
 

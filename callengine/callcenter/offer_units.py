@@ -113,16 +113,19 @@ def _leg_row(leg: Leg, call: Call, offer: Offer, owner: Owner, now: float) -> di
 
 
 def store_connect(tx: Transaction, call: Call, offer: Offer, answered: Leg, queue: Queue) -> None:
-    """A phone has answered: the call is its agent's, the other offers of the round are withdrawn."""
+    """A phone has answered: the call is its agent's, the other offers of the round are withdrawn.
+
+    The agent's row comes before the queue's, as in the claim: so no two transactions wait for each other.
+    """
     wait_seconds = max(0.0, tx.now - call.entry.joined_at)
     ring_seconds = max(0.0, tx.now - offer.offered_at)
+    agents.connect(tx, offer.agent_id, call_id=call.id)
     depth = entries.leave(
         tx, call.entry.id, queue_id=queue.id, present=EntryState.OFFERED, state=EntryState.CONNECTED
     )
     offers.connect(tx, offer.id, ring_seconds=ring_seconds)
     in_all = max(0.0, tx.now - call.arrived_at)
     calls.connect(tx, call.id, agent_id=offer.agent_id, wait_seconds=in_all, ring_seconds=ring_seconds)
-    agents.connect(tx, offer.agent_id, call_id=call.id)
     legs.connect(tx, answered.id, leg_rows.answered(answered, answered.outgoing.facts, call.caller))
     _store_caller_connected(tx, call.caller, answered)
     for leg in offer.legs:

@@ -12,8 +12,8 @@ from callengine.db.repositories import agent_states
 from callengine.db.transaction import Transaction
 from callengine.errors import NotAllowed
 
-CAUSE = "own_call"
-"""Why an agent is busy that has called."""
+CALLED, CALLED_NO_MORE = "own_call", "own_call_over"
+"""The causes of what such a call changes."""
 
 
 def begin(tx: Transaction, agent_id: int, *, call_id: str) -> None:
@@ -25,13 +25,13 @@ def begin(tx: Transaction, agent_id: int, *, call_id: str) -> None:
         tx,
         agent,
         AgentInput.CALLED,
-        cause=CAUSE,
+        cause=CALLED,
         call_id=call_id,
         load=agent.load + 1,
         pause_next_reason=agent.pause_next_reason or agent.pause_reason,
     )
 
 
-def end(tx: Transaction, agent_id: int, *, call_id: str, cause: str) -> None:
+def end(tx: Transaction, agent_id: int, *, call_id: str) -> None:
     """The call is over, and the phone from which it was made is quiet."""
-    agents.release(tx, agent_id, call_id=call_id, cause=cause, was_connected=True)
+    agents.release(tx, agent_id, call_id=call_id, cause=CALLED_NO_MORE, was_connected=True)

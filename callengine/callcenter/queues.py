@@ -110,8 +110,8 @@ class Queues:
                     record.rules,
                     record.last_agent_id,
                     self._ageing_points_per_minute,
+                    record.is_removed,
                 )
-                queue.is_removed = record.is_removed
                 self._by_id[record.id] = self._by_name[record.name] = queue
             else:
                 queue.rules, queue.is_removed = record.rules, record.is_removed

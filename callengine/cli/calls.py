@@ -77,6 +77,19 @@ def show(call_id: str, as_json: bool) -> None:
 @command.command
 @click.argument("call_id", metavar="ID")
 @json_option
+def why(call_id: str, as_json: bool) -> None:
+    """Show which agents were considered for a call, and why each was chosen or not; or what it waits for.
+
+    The first digits of ID will do.
+    """
+    with office() as administration:
+        answer = administration.calls.why(call_id)
+    click.echo(json.dumps(answer, indent=2) if as_json else _reasons(answer))
+
+
+@command.command
+@click.argument("call_id", metavar="ID")
+@json_option
 def hangup(call_id: str, as_json: bool) -> None:
     """End a call of the running service: both phones are hung up. The first digits of ID will do."""
     with office() as administration:
@@ -107,6 +120,27 @@ def _text(call: Mapping[str, Any]) -> str:
             table(("EVENT", "TIME", "WHAT", "AGENT", "MORE"), events),
         )
     )
+
+
+_ASKED = {"offered": "Offered", "ended": "Ended without an agent", "now": "Waits now"}
+
+
+def _reasons(answer: Mapping[str, Any]) -> str:
+    parts = [f"Call {answer['id']}: {answer['disposition'] or answer['state']}"]
+    if answer["place"] is not None:
+        parts[0] += f", place {answer['place']} in the queue {answer['queue']}"
+    for moment in answer["moments"]:
+        title = f"{_ASKED[moment['what']]}, {clock_time(moment['at'])}, queue {moment['queue']}"
+        if moment["decision"]:
+            title += f" ({_words(moment['decision'])})"
+        rows = [(each["agent"], ", ".join(each["reasons"]), each.get("result")) for each in moment["agents"]]
+        text = f"{title}\n{table(('AGENT', 'WHY', 'RESULT'), rows)}"
+        if moment["pruned"]:
+            text += f"\nThe log of then was pruned; told by what is known now: {', '.join(moment['pruned'])}"
+        parts.append(text)
+    if not answer["moments"]:
+        parts.append("No agent was considered.")
+    return "\n\n".join(parts)
 
 
 def _words(payload: Mapping[str, Any]) -> str:

@@ -98,25 +98,6 @@ def _wrap_up_codes(settings: Settings) -> Iterator[Breach]:
             )
 
 
-def _ways(settings: Settings) -> Iterator[Breach]:
-    for dead in dead_ways(settings.queues):
-        yield Breach(f"queues.{dead.name}.{dead.key}", (), dead.reason)
-
-
-def _hours(settings: Settings) -> Iterator[Breach]:
-    for name, queue in settings.queues.items():
-        if queue.hours and queue.hours not in settings.hours:
-            hint = near(queue.hours, settings.hours)
-            yield Breach(f"queues.{name}.hours", (), f"there is no table hours.{queue.hours}{hint}")
-
-
-def _callers(settings: Settings) -> Iterator[Breach]:
-    for name, callers in settings.callers.items():
-        for number in callers.numbers:
-            if (not number.rstrip("*") and number != "*") or "*" in number[:-1]:
-                yield Breach(f"callers.{name}.numbers", (), f"{number}: a * stands at the end alone")
-
-
 def _strategies(settings: Settings) -> Iterator[Breach]:
     """A strategy that another package brings must be one that can be used."""
     usual = settings.routing.default_strategy
@@ -139,6 +120,25 @@ def _skills(settings: Settings) -> Iterator[Breach]:
                 ("routing.enable_skills_routing",),
                 "not allowed while routing.enable_skills_routing is off",
             )
+
+
+def _ways(settings: Settings) -> Iterator[Breach]:
+    for dead in dead_ways(settings.queues):
+        yield Breach(f"queues.{dead.name}.{dead.key}", (), dead.reason)
+
+
+def _hours(settings: Settings) -> Iterator[Breach]:
+    for name, queue in settings.queues.items():
+        if queue.hours and queue.hours not in settings.hours:
+            hint = near(queue.hours, settings.hours)
+            yield Breach(f"queues.{name}.hours", (), f"there is no table hours.{queue.hours}{hint}")
+
+
+def _callers(settings: Settings) -> Iterator[Breach]:
+    for name, callers in settings.callers.items():
+        for number in callers.numbers:
+            if (not number.rstrip("*") and number != "*") or "*" in number[:-1]:
+                yield Breach(f"callers.{name}.numbers", (), f"{number}: a * stands at the end alone")
 
 
 def lost_numbers(settings: Settings, queues: Iterable[str]) -> Iterator[Breach]:
@@ -174,10 +174,10 @@ _RULES: tuple[Callable[[Settings], Iterator[Breach]], ...] = (
     _database,
     _ring_timeouts,
     _wrap_up_codes,
+    _strategies,
+    _skills,
     _ways,
     _hours,
     _callers,
-    _strategies,
-    _skills,
     _pauses,
 )

@@ -1,7 +1,9 @@
 """The claim on a database: one process at a time may write, and another one learns which.
 
-SQLite: a lock on the file `DATABASE.lock`, which holds the process's id. PostgreSQL: an advisory lock of a
-connection kept for it, whose application name says who it is. Both end with the process, however it ends.
+SQLite: a lock on the file `DATABASE.lock`, which holds the process's id. PostgreSQL: an advisory lock of one
+connection, whose application name says who it is. Both end with the process, however it ends. On PostgreSQL
+the claim ends with its connection too, so whoever writes does so over that very connection
+(`Claim.connect`): when it is lost, nothing can be written until a new one has the claim.
 """
 
 from __future__ import annotations
@@ -31,18 +33,65 @@ class DatabaseClaimed(DatabaseError):
     """Another process writes to the database."""
 
 
+class Claim:
+    """The right to write to a database, as it comes with a connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def connect(self) -> Connection:
+        """A connection to write over; raises `DatabaseClaimed` if the claim was lost to somebody else."""
+        return self._engine.connect()
+
+    def give_back(self, connection: Connection) -> None:
+        """Writing over it is over."""
+        connection.close()
+
+
+class _ServersClaim(Claim):
+    """A claim that is its connection's; until somebody writes it has one of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._unused: Connection | None = self._claimed()
+
+    def connect(self) -> Connection:
+        unused, self._unused = self._unused, None
+        return unused or self._claimed()
+
+    def give_back(self, connection: Connection) -> None:
+        """Not to the pool: the claim would go with it to whoever reads over it next."""
+        connection.invalidate()
+        connection.close()
+
+    def end(self) -> None:
+        if self._unused is not None:
+            self.give_back(self._unused)
+
+    def _claimed(self) -> Connection:
+        connection = self._engine.connect()
+        try:
+            _advisory_lock(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
 @contextmanager
-def claim(engine: Engine) -> Iterator[None]:
+def claim(engine: Engine) -> Iterator[Claim]:
     """Be the one who writes to this database for the time being; raises `DatabaseClaimed`."""
     if in_memory(engine):
-        yield
+        yield Claim(engine)
     elif engine.dialect.name == "sqlite":
         with _file_lock(str(engine.url.database)):
-            yield
+            yield Claim(engine)
     else:
-        with engine.connect() as connection:
-            _advisory_lock(connection)
-            yield
+        claimed = _ServersClaim(engine)
+        try:
+            yield claimed
+        finally:
+            claimed.end()
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callengine.clock import Clock, SystemClock
 from callengine.db.base import table_of
+from callengine.db.claim import Claim
 from callengine.db.engine import WRITER, driver
 from callengine.db.models import LoggedEvent, LogHead
 from callengine.db.prepared import PreparedStatements, describe
@@ -111,7 +112,7 @@ class Committer:
 
     `publish` gets the events of each commit, in order, before the waiters go on; it must not wait. `switch`
     is called before each BEGIN and after each COMMIT: tests let other greenlets run there. `commit_in_thread`
-    is for a SQLite file whose commits wait for the disk.
+    is for a SQLite file whose commits wait for the disk. `claim` gives the connection that is written over.
     """
 
     def __init__(
@@ -124,8 +125,10 @@ class Committer:
         turn: BoundedSemaphore | None = None,
         switch: Callable[[], None] = lambda: None,
         commit_in_thread: bool = False,
+        claim: Claim | None = None,
     ) -> None:
         self._engine = engine
+        self._claim = claim or Claim(engine)
         self._clock = clock or SystemClock()
         self._publish = publish
         self._group_limit = group_limit
@@ -276,14 +279,14 @@ class Committer:
 
     def _connection(self) -> Connection:
         if self._held is None:
-            self._held = self._engine.connect().execution_options(**{WRITER: True})
+            self._held = self._claim.connect().execution_options(**{WRITER: True})
         return self._held
 
     def _let_go(self) -> None:
-        """Give the connection back: the pool undoes what was begun, and drops one that does not work."""
+        """Give the connection back: what was begun is undone, and one that does not work is dropped."""
         held, self._held = self._held, None
         if held is not None:
-            held.close()
+            self._claim.give_back(held)
 
 
 def _run_in_savepoints(

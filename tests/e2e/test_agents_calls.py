@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,7 +158,6 @@ def test_features(tmp_path: Path) -> None:
     assert all(share > 0 for share in shares.values()), shares
 
 
-@pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed")
 def test_baresip_calls_with_its_password(tmp_path: Path) -> None:
     with (
         Service(tmp_path / "service", agents=["bill", "bob"]) as service,

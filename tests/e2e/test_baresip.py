@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,6 @@ from tests.e2e.sipp import Caller, Sipp
 CALLER_TONE, AGENT_TONE = 450, 1100
 TALK_MILLISECONDS = 2000
 SWITCH = 0.3
-
-pytestmark = pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed")
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

@@ -67,6 +67,23 @@ def test_events_and_figures_in_a_program(tmp_path: Path) -> None:
     assert "\n0 calls in all\n" in said.read_text()
 
 
+def test_a_reader_that_comes_back(tmp_path: Path) -> None:
+    service = Service(tmp_path / "service")
+    service.prepare()
+    numbers: list[int] = []
+    for turn in ("first", "second"):
+        said = tmp_path / f"{turn}.out"
+        reader = start("follow.py", "4", service=service, output=said)
+        assert until(service.answers, 20), said.read_text()
+        with Phone("alice", server=service.server) as alice:
+            alice.wait_for("registered")
+            assert reader.wait(30) == 0
+        lines = [line.split() for line in said.read_text().splitlines() if line[:1].isdigit()]
+        assert ["agent_registered", "alice"] in [words[1:] for words in lines if words[0].isdigit()]
+        numbers += [int(words[0]) for words in lines if len(words) == 3 and words[0].isdigit()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 @pytest.mark.parametrize("name", ["one_host/settings.toml", "enterprise.toml", "multi_queue.toml"])
 def test_the_settings_are_good(name: str) -> None:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
@@ -83,36 +100,6 @@ def test_the_settings_are_good(name: str) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize(
-    ("name", "numbers"),
-    [
-        ("enterprise.toml", ["vip", "premium", "premium-support"]),
-        ("multi_queue.toml", ["general", "sales", "support", "vip", "premium"]),
-    ],
-)
-def test_callers_wait_in_the_queues_of_an_example(tmp_path: Path, name: str, numbers: list[str]) -> None:
-    """On this machine: only addresses and names are other than the example has them."""
-    example = {
-        "GENERAL__REGISTRAR_DOMAIN": "127.0.0.1",
-        "GENERAL__LOCAL_IP": "127.0.0.1",
-    }
-    service = Service(tmp_path / "service", agents=(), settings=example)
-    service.environment |= {
-        "CALLENGINE_ENV": "production",
-        "CALLENGINE_SETTINGS": str(EXAMPLES / name),
-    }
-    with service:
-        for number in numbers:
-            target = f"sip:{number}@{service.server}"
-            with Phone("caller", "--call", target, server=service.server, password=None) as caller:
-                caller.wait_for("call_connected")
-    waited = service.rows(
-        "SELECT c.dialled, q.name FROM calls c JOIN queues q ON q.id = c.queue_id ORDER BY c.arrived_at"
-    )
-    queues = [{"premium-support": "general"}.get(number, number) for number in numbers]
-    assert waited == [{"dialled": number, "name": queue} for number, queue in zip(numbers, queues)]
 
 
 def test_an_own_strategy_is_installed_and_found(tmp_path: Path) -> None:
@@ -145,3 +132,33 @@ def test_an_own_strategy_is_installed_and_found(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert 'queues.support.strategy = "experienced_first"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("enterprise.toml", ["vip", "premium", "premium-support"]),
+        ("multi_queue.toml", ["general", "sales", "support", "vip", "premium"]),
+    ],
+)
+def test_callers_wait_in_the_queues_of_an_example(tmp_path: Path, name: str, numbers: list[str]) -> None:
+    """On this machine: only addresses and names are other than the example has them."""
+    example = {
+        "GENERAL__REGISTRAR_DOMAIN": "127.0.0.1",
+        "GENERAL__LOCAL_IP": "127.0.0.1",
+    }
+    service = Service(tmp_path / "service", agents=(), settings=example)
+    service.environment |= {
+        "CALLENGINE_ENV": "production",
+        "CALLENGINE_SETTINGS": str(EXAMPLES / name),
+    }
+    with service:
+        for number in numbers:
+            target = f"sip:{number}@{service.server}"
+            with Phone("caller", "--call", target, server=service.server, password=None) as caller:
+                caller.wait_for("call_connected")
+    waited = service.rows(
+        "SELECT c.dialled, q.name FROM calls c JOIN queues q ON q.id = c.queue_id ORDER BY c.arrived_at"
+    )
+    queues = [{"premium-support": "general"}.get(number, number) for number in numbers]
+    assert waited == [{"dialled": number, "name": queue} for number, queue in zip(numbers, queues)]

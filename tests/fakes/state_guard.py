@@ -1,7 +1,11 @@
-"""Fails every unit and transaction that changes a state column without logging an event."""
+"""Fails every unit and transaction that changes a state column without logging an event that tells of it.
+
+For a unit the event must be about what was changed: an agent's state and load want an event of an agent's
+state, the others one of a call. For a transaction without committer any event will do.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,12 +16,18 @@ from sqlalchemy import Connection, Engine, event
 from callengine.db.committer import Pending
 from callengine.db.engine import driver
 from callengine.db.prepared import Parameters, Statement
-from callengine.db.transaction import Transaction
+from callengine.db.transaction import NewEvent, Transaction
+from callengine.events.types import EventType
 
 TABLES = "agents|calls|legs|queue_entries|offers"
 CHANGE = re.compile(
-    rf"UPDATE ({TABLES}) SET (?P<set>.*?)( WHERE |$)|INSERT INTO ({TABLES}) \((?P<columns>[^)]*)\)", re.DOTALL
+    rf"UPDATE (?P<updated>{TABLES}) SET (?P<set>.*?)( WHERE |$)"
+    rf"|INSERT INTO (?P<filled>{TABLES}) \((?P<columns>[^)]*)\)",
+    re.DOTALL,
 )
+STATE = {"agents": r"\b(state|load)"}
+"""The columns that are watched, where it is not `state` alone."""
+OF_AGENTS = (EventType.AGENT_STATE_CHANGED, EventType.AGENT_ADDED)
 EVENT = re.compile(r"INSERT INTO event_log\b|UPDATE alembic_version\b|DELETE FROM alembic_version\b")
 """A migration may rename words: that is no transition, and its own record is the revision."""
 
@@ -32,9 +42,23 @@ def changes_state(sql: str) -> bool:
     found = CHANGE.match(sql)
     if found is None:
         return False
+    watched = STATE.get(table_of(sql) or "", r"\bstate")
     if found["set"] is not None:
-        return re.search(r"\bstate\s*=", found["set"]) is not None
-    return re.search(r"\bstate\b", found["columns"]) is not None
+        return re.search(rf"{watched}\s*=", found["set"]) is not None
+    return re.search(rf"{watched}\b", found["columns"]) is not None
+
+
+def table_of(sql: str) -> str | None:
+    """The watched table that the statement changes."""
+    found = CHANGE.match(sql)
+    return None if found is None else found["updated"] or found["filled"]
+
+
+def tells_of(sql: str, told: NewEvent) -> bool:
+    """Whether the event is about what the statement changes."""
+    if table_of(sql) == "agents":
+        return told.agent is not None and told.type in OF_AGENTS
+    return told.call_id is not None
 
 
 class Frame:
@@ -49,6 +73,10 @@ class Frame:
             self.has_event = True
         elif changes_state(sql):
             self.changes.append(sql)
+
+    def leave_untold(self, told: Sequence[NewEvent]) -> None:
+        """Forget the changes that one of these events is about."""
+        self.changes = [sql for sql in self.changes if not any(tells_of(sql, each) for each in told)]
 
 
 class StateGuard:
@@ -89,7 +117,8 @@ class StateGuard:
                 done = run(pending, transaction)
             finally:
                 del self._units[transaction.connection]
-            frame.has_event = frame.has_event or bool(transaction.events)
+            if not frame.has_event:
+                frame.leave_untold(transaction.events)
             failure = self._failure(frame) if done else None
             if failure is not None:
                 pending.fail(failure)

@@ -1,26 +1,86 @@
 """What the tests under monkey-patching share: databases, a committer, and the guard over state columns."""
 
-import shutil
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
 import pytest
 from gevent import monkey
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
 from callengine.db import schema
 from callengine.db.committer import Committer
 from callengine.db.engine import make_engine
 from callengine.events.types import Event
+from tests.fakes import postgresql
 from tests.fakes.clock import FakeClock
-from tests.fakes.postgresql import PostgresqlServer, binaries
+from tests.fakes.databases import KINDS, Databases, ServerDatabases, SqliteFiles
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.state_guard import StateGuard
 
 
 def pytest_configure() -> None:
     if not monkey.is_module_patched("socket"):
         raise pytest.UsageError("run these with: python -m gevent.monkey --module pytest tests/gevent")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=KINDS,
+        help="postgresql: only the tests on PostgreSQL; sqlite: all others. Without it: all.",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever touches a database runs once on each kind, unless it is about one of them."""
+    if "database_kind" in metafunc.fixturenames:
+        about = metafunc.definition.get_closest_marker("about")
+        metafunc.parametrize("database_kind", KINDS if about is None else [about.args[0]])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the half that is not wanted."""
+    wanted = config.getoption("--database")
+    if wanted is None:
+        return
+    chosen = {item for item in items if (_kind_of(item) == "postgresql") == (wanted == "postgresql")}
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell whoever started several sessions how many tests run on each kind, and have an equal."""
+    counts = os.environ.get("TEST_COUNTS")
+    if counts is not None:
+        kinds = [_kind_of(item) for item in session.items if item.get_closest_marker("about") is None]
+        with Path(counts).open("a", encoding="utf-8") as file:
+            file.write("".join(f"{kind}\n" for kind in kinds if kind is not None))
+
+
+def _kind_of(item: pytest.Item) -> str | None:
+    """The kind of database that a test runs on; None if it needs none."""
+    about = item.get_closest_marker("about")
+    if about is not None:
+        return str(about.args[0])
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("database_kind")
+
+
+@pytest.fixture(autouse=True)
+def no_kind_is_left_out(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that touches a database, but has not said that it wants one of each kind."""
+    touched: set[str] = set()
+
+    def note(connection: Connection) -> None:
+        touched.add(connection.dialect.name)
+
+    event.listen(Engine, "engine_connect", note)
+    yield
+    event.remove(Engine, "engine_connect", note)
+    if touched and _kind_of(request.node) is None:
+        pytest.fail(f"it touches {', '.join(touched)} alone: take `databases`, or mark it with `about`")
 
 
 @pytest.fixture(autouse=True)
@@ -35,22 +95,17 @@ def state_guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[StateGuard]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
-    """A private PostgreSQL server; skips the test where PostgreSQL is not installed."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    server = PostgresqlServer(programs)
+    """A private PostgreSQL server: the one of this run of `scripts/test.sh`, or one of our own."""
+    running = os.environ.get(postgresql.VARIABLE)
+    if running:
+        yield PostgresqlServer(Path(running))
+        return
+    try:
+        server = postgresql.start()
+    except postgresql.NotInstalled as error:
+        pytest.fail(str(error))
     yield server
-    server.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database: the test runs once on each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:{tmp_path / 'call_center.db'}"
-    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
-    return server.new_database()
+    postgresql.stop(server.directory)
 
 
 @pytest.fixture(scope="session")
@@ -61,25 +116,28 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: PostgresqlServer) -> str:
-    """The name of a PostgreSQL database with all tables, to be copied."""
-    url = postgresql_server.new_database()
-    schema.upgrade(url)
-    return make_engine(url).url.database or ""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """An engine on a database with all tables and no calls: the test runs once on each kind."""
-    if request.param == "sqlite":
-        file = tmp_path / "call_center.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), file)
-        url = f"sqlite:{file}"
+@pytest.fixture
+def databases(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
+    """Makes databases: the test runs once on each kind."""
+    made: Databases
+    if database_kind == "sqlite":
+        made = SqliteFiles(tmp_path, request.getfixturevalue("sqlite_template"))
     else:
-        server: PostgresqlServer = request.getfixturevalue("postgresql_server")
-        url = server.new_database(request.getfixturevalue("postgresql_template"))
-    made = make_engine(url, connection_timeout_seconds=5)
+        made = ServerDatabases(request.getfixturevalue("postgresql_server"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> str:
+    """The URL of an empty database: the test runs once on each kind."""
+    return databases.new(empty=True)
+
+
+@pytest.fixture
+def engine(databases: Databases) -> Iterator[Engine]:
+    """An engine on a database with all tables and no calls: the test runs once on each kind."""
+    made = make_engine(databases.new(), connection_timeout_seconds=5)
     yield made
     made.dispose()
 

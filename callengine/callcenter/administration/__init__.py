@@ -14,14 +14,25 @@ from callengine.callcenter.administration.agents import AgentDesk
 from callengine.callcenter.administration.calls import CallDesk
 from callengine.callcenter.administration.database import DatabaseDesk
 from callengine.callcenter.administration.document import Document
+from callengine.callcenter.administration.figures import FigureDesk
 from callengine.callcenter.administration.lines import LineDesk
 from callengine.callcenter.administration.queues import Book, QueueDesk
 from callengine.callcenter.calls import Calls
 from callengine.callcenter.orders import Orders
+from callengine.callcenter.reckoning import Reckoned
 from callengine.clock import Clock
 from callengine.db.committer import Committer
 
-__all__ = ["Administration", "AgentDesk", "CallDesk", "DatabaseDesk", "Document", "LineDesk", "QueueDesk"]
+__all__ = [
+    "Administration",
+    "AgentDesk",
+    "CallDesk",
+    "DatabaseDesk",
+    "Document",
+    "FigureDesk",
+    "LineDesk",
+    "QueueDesk",
+]
 
 
 def _nobody_cares() -> None:
@@ -32,6 +43,7 @@ class Administration:
     """`live` are the calls of the running service, None where no service runs; `node` is whose they are.
 
     `book` holds queues to the rules of the settings; `after_queues_changed` has memory follow their rows.
+    `today` gives the figures that the running service keeps.
     """
 
     def __init__(
@@ -47,6 +59,7 @@ class Administration:
         live: Calls | None = None,
         orders: Orders | None = None,
         pause_reasons: Collection[str] = (),
+        today: Callable[[], Reckoned] | None = None,
     ) -> None:
         self.agents = AgentDesk(
             engine=engine, committer=committer, clock=clock, realm=realm, pause_reasons=pause_reasons
@@ -59,6 +72,7 @@ class Administration:
             book=book,
             after_change=after_queues_changed,
         )
-        self.calls = CallDesk(engine=engine, node=node, live=live)
+        self.calls = CallDesk(engine=engine, clock=clock, node=node, live=live)
         self.lines = LineDesk(calls=self.calls, live=live, orders=orders)
+        self.figures = FigureDesk(engine=engine, clock=clock, today=today)
         self.database = DatabaseDesk(committer)

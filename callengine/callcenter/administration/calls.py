@@ -11,8 +11,11 @@ from sqlalchemy import Engine
 from callengine import greenlets
 from callengine.callcenter.administration.document import Document
 from callengine.callcenter.calls import Calls
+from callengine.callcenter.explaining import Moment, explain_all, missed_before, moments_of
+from callengine.callcenter.why import Wanted
+from callengine.clock import Clock
 from callengine.db.engine import reading
-from callengine.db.repositories import legs, looking_up, offers
+from callengine.db.repositories import event_log, legs, looking_up, offers
 from callengine.errors import CallNotFound, NotAllowed
 from callengine.vocabulary import CallState
 
@@ -25,8 +28,9 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 class CallDesk:
     """`live` are the calls of the running service, None where no service runs; `node` is whose they are."""
 
-    def __init__(self, *, engine: Engine, node: str, live: Calls | None = None) -> None:
+    def __init__(self, *, engine: Engine, clock: Clock, node: str, live: Calls | None = None) -> None:
         self._engine = engine
+        self._clock = clock
         self._node = node
         self._live = live
 
@@ -47,6 +51,33 @@ class CallDesk:
                 "offers": list(reversed(offers.of_call(connection, record["id"]))),
                 "events": looking_up.events_of_call(connection, record["id"]),
             }
+
+    def why(self, prefix: str) -> Document:
+        """Why a call was offered to whom, or was not: one answer for each time it was asked.
+
+        `moments` has one for each decision, one for its end if no agent answered, and one for now while it
+        waits: the agents of its queue, each with all that stood in its way (`why.Why`). `pruned` names those
+        of whom the log does not tell any more. Raises `CallNotFound`.
+        """
+        record = self.find(prefix)
+        with reading(self._engine) as connection:
+            events = event_log.of_call(connection, record["id"])
+            line = looking_up.line(connection, record["queue_id"]) if record["queue_id"] else []
+            last = event_log.head(connection)
+        moments = moments_of(events)
+        place = next((place for place, each in enumerate(line, 1) if each["call_id"] == record["id"]), None)
+        if record["state"] == CallState.QUEUED and place is not None:
+            missed = missed_before(events, last + 1)
+            wanted = Wanted(self._clock.now(), missed=missed)
+            moments.append(Moment(last + 1, record["queue"], "now", wanted, {}, {}))
+        return {
+            "id": record["id"],
+            "state": record["state"],
+            "disposition": record["disposition"],
+            "queue": record["queue"],
+            "place": place,
+            "moments": explain_all(self._engine, moments),
+        }
 
     def hang_up(self, prefix: str, *, by: str) -> str:
         """End a call that is alive; its id. The cause is `operator`. Raises `CallNotFound`, `NotAllowed`."""

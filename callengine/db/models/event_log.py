@@ -10,7 +10,7 @@ class LoggedEvent(Base):
     """One event. The committer gives the number; a reader goes on after the last number it has seen."""
 
     __tablename__ = "event_log"
-    __table_args__ = (Index(None, "agent", "number"),)
+    __table_args__ = (Index(None, "agent", "type", "number"),)
 
     number: Mapped[int] = mapped_column(KEY_TYPE, primary_key=True, autoincrement=False)
     at: Mapped[float]

@@ -64,6 +64,7 @@ ALL_MEMBERSHIPS = (
 ALL_SKILLS = select(_agent_skills.c.agent_id, _skills.c.name, _agent_skills.c.level).join_from(
     _agent_skills, _skills
 )
+EVERY_NAME = select(_agents.c.name).where(_agents.c.tenant_id == DEFAULT_TENANT_ID).order_by(_agents.c.name)
 REALMS = select(_agents.c.realm).where(_agents.c.removed_at.is_(None)).distinct()
 
 
@@ -203,6 +204,11 @@ def read_agents(connection: Connection) -> list[AgentRecord]:
     return [
         _record(row, places.get(row.id, []), levels.get(row.id, {})) for row in connection.execute(ALL_AGENTS)
     ]
+
+
+def every_name(connection: Connection) -> list[str]:
+    """The names of all agents, those included who were removed."""
+    return list(connection.execute(EVERY_NAME).scalars())
 
 
 def realms(connection: Connection) -> set[str]:

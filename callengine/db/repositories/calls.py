@@ -59,18 +59,11 @@ TOTALS = select(
     func.count(case((_was_served, 1))),
     func.sum(case((_was_served, _calls.c.wait_seconds))),
 ).select_from(_calls)
-_LATEST_OF_NUMBER = (
-    select(_calls.c.agent_id, _calls.c.arrived_at)
+AGENTS_OF_NUMBER = (
+    select(_calls.c.agent_id)
     .where(_calls.c.caller_number == bindparam("number"), _calls.c.kind == CallKind.CUSTOMER)
     .order_by(_calls.c.arrived_at.desc())
     .limit(20)
-    .subquery()
-)
-LAST_AGENT = (
-    select(_LATEST_OF_NUMBER.c.agent_id)
-    .where(_LATEST_OF_NUMBER.c.agent_id.is_not(None))
-    .order_by(_LATEST_OF_NUMBER.c.arrived_at.desc())
-    .limit(1)
 )
 FIND = select(_calls).where(_calls.c.id == bindparam("call_key"))
 
@@ -162,5 +155,5 @@ def totals(connection: Connection) -> tuple[int, int, float]:
 
 def last_agent_of(tx: Transaction, caller_number: str) -> int | None:
     """The agent who spoke with this number last, of its latest 20 calls; None if nobody has."""
-    found: int | None = tx.execute(LAST_AGENT, {"number": caller_number}).scalar_one_or_none()
-    return found
+    found = tx.execute(AGENTS_OF_NUMBER, {"number": caller_number}).scalars()
+    return next((agent_id for agent_id in found if agent_id is not None), None)

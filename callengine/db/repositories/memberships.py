@@ -132,7 +132,7 @@ def _empty_tier(there: set[int]) -> int | None:
 def _find(session: Session, queue: str, agent: str) -> tuple[int, int]:
     queue_id = session.scalar(
         select(Queue.id).where(
-            Queue.tenant_id == DEFAULT_TENANT_ID, Queue.removed_at.is_(None), Queue.name == queue
+            Queue.tenant_id == DEFAULT_TENANT_ID, Queue.name == queue, Queue.removed_at.is_(None)
         )
     )
     if queue_id is None:

@@ -7,6 +7,7 @@ from sqlalchemy import Delete, and_, bindparam, delete, func, or_, select
 from callengine.db.base import Base, table_of
 from callengine.db.models import Call, Leg, LoggedEvent, Offer, QueueEntry
 from callengine.db.transaction import Transaction
+from callengine.events.types import EventType
 from callengine.vocabulary import CallState
 
 _calls = table_of(Call)
@@ -32,9 +33,12 @@ NEXT_EVENTS = (
     .order_by(_log.c.number)
     .limit(bindparam("most", type_=_log.c.number.type))
 )
+KEPT = (EventType.AGENT_ADDED, EventType.AGENT_CHANGED, EventType.AGENT_REMOVED)
+"""Few, and without them nobody could tell of a later call who served its queue."""
 OLD_EVENTS = delete(_log).where(
     _log.c.number > bindparam("after"),
     _log.c.number <= bindparam("through"),
+    _log.c.type.not_in(KEPT),
     or_(
         _log.c.call_id.is_(None),
         ~select(_calls.c.id).where(_calls.c.id == _log.c.call_id).exists(),
@@ -68,6 +72,8 @@ def prune_calls(tx: Transaction, *, after: float, before: float, most: int) -> t
 
 def prune_events(tx: Transaction, *, after: int, before: float, most: int) -> tuple[int, int]:
     """Of the `most` events behind the number `after` remove those older than `before` whose call is gone.
+
+    Who works here and what they can be chosen for stays (`KEPT`).
 
     How many were removed, and up to which number it has looked; that is `after` when there are no more.
     """

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
-from sqlalchemy import make_url
 
 from callengine import greenlets, store
 from callengine.api import control
@@ -27,6 +23,7 @@ from callengine.media.local import LocalEngine
 from callengine.media.port_pool import PortPool
 from callengine.sip.auth import ha1
 from tests.e2e.ports import free_port
+from tests.fakes.databases import Databases
 from tests.fakes.phone import Phone, Script, answer
 
 REALM = "127.0.0.1"
@@ -35,15 +32,15 @@ REALM = "127.0.0.1"
 class Desk:
     """The call center and everybody around it."""
 
-    def __init__(self, directory: Path, *, template: Path, **variables: str) -> None:
-        """`template` is a SQLite file with all tables: it is copied."""
+    def __init__(self, directory: Path, *, database: str, **variables: str) -> None:
+        """`database` is the URL of one with all tables and no agents."""
         own = {
             "GENERAL__DOMAIN": REALM,
             "GENERAL__CONTROL_SOCKET": str(directory / "control.sock"),
             "GENERAL__BYE_TIMEOUT_SECONDS": "0.5",
             "SIP__PORT": str(free_port()),
             "API__PORT": str(free_port()),
-            "DATABASE__URL": f"sqlite:///{directory / 'call_center.db'}",
+            "DATABASE__URL": database,
             "SECURITY__OPEN_INBOUND": "true",
         }
         prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **variables}.items()}
@@ -51,11 +48,12 @@ class Desk:
         self.settings: Settings = load(self.environ)
         self.phones: list[Phone] = []
         self.center: CallCenter | None = None
-        shutil.copy(template, make_url(self.settings.database.url).database or "")
+        url = self.settings.database.url
+        self._reader = make_engine(url, enable_wal_mode=None, enable_foreign_keys=False)
 
     def open(self, clock: Clock | None = None) -> None:
         """Start the call center."""
-        self.center = CallCenter(self.settings, make_media=_local_engine, clock=clock)
+        self.center = CallCenter(self.settings, make_media=local_engine, clock=clock)
         self.center.start()
 
     def answers(self) -> bool:
@@ -86,23 +84,34 @@ class Desk:
 
     def rows(self, statement: str) -> list[Any]:
         """What the database holds."""
-        engine = make_engine(self.settings.database.url, enable_wal_mode=None)
         try:
-            with reading(engine) as connection:
+            with reading(self._reader) as connection:
                 return list(connection.exec_driver_sql(statement).mappings())
         finally:
-            engine.dispose()
+            self._let_go()
+
+    def change(self, *statements: str) -> None:
+        """Change rows behind the service and the guard over states, whatever refers to them."""
+        if self._reader.dialect.name == "postgresql":
+            statements = ("SET LOCAL session_replication_role = replica", *statements)
+        opened = self._reader.raw_connection()
+        try:
+            for statement in statements:
+                opened.cursor().execute(statement)
+            opened.commit()
+        finally:
+            opened.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Of a file; to connect to a server anew each time would take longer than what is asked."""
+        if self._reader.dialect.name == "sqlite":
+            self._reader.dispose()
 
     def one(self, statement: str) -> Any:
         """The only row."""
         (row,) = self.rows(statement)
         return row
-
-    def change(self, statement: str) -> None:
-        """Change what the database holds, behind the back of the service."""
-        with closing(sqlite3.connect(self.settings.database.url.removeprefix("sqlite:///"))) as database:
-            database.execute(statement)
-            database.commit()
 
     def until(self, statement: str, expected: object) -> None:
         """Wait until the only value of the only row is `expected`."""
@@ -120,6 +129,7 @@ class Desk:
             self.center.stop()
         for phone in self.phones:
             phone.close()
+        self._reader.dispose()
 
 
 def wait_until(condition: Callable[[], bool], what: str = "it") -> None:
@@ -129,17 +139,17 @@ def wait_until(condition: Callable[[], bool], what: str = "it") -> None:
             gevent.sleep(0.01)
 
 
-def _local_engine(on_event: EventSink) -> MediaEngine:
+def local_engine(on_event: EventSink) -> MediaEngine:
     return LocalEngine(host="127.0.0.1", ports=PortPool(20000, 20999), on_event=on_event)
 
 
 @pytest.fixture
-def make_desk(tmp_path: Path, sqlite_template: Path) -> Iterator[Callable[..., Desk]]:
+def make_desk(tmp_path: Path, databases: Databases) -> Iterator[Callable[..., Desk]]:
     """Makes call centers; none may leave a greenlet behind."""
     desks: list[Desk] = []
 
     def make(*agents: str, open_now: bool = True, **variables: str) -> Desk:
-        desk = Desk(tmp_path, template=sqlite_template, **variables)
+        desk = Desk(tmp_path, database=databases.new(), **variables)
         desks.append(desk)
         desk.add_agents(*agents)
         if open_now:

@@ -65,7 +65,15 @@ class Room:
 
     def change(self, name: str, state: AgentState) -> None:
         """What a committed event says of an agent."""
-        payload = {"new": state, "load": int(state is not AgentState.AVAILABLE), "available_since": None}
+        payload = {
+            "new": state,
+            "load": int(state is not AgentState.AVAILABLE),
+            "available_since": None,
+            "signed_on": True,
+            "pause_next_reason": None,
+            "wrap_up_until": None,
+            "delayed_until": None,
+        }
         now = self.clock.now()
         self.roster.apply(Happening(1, now, EventType.AGENT_STATE_CHANGED, None, None, name, payload))
 

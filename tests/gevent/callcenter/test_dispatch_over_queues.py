@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import gevent
@@ -48,7 +48,7 @@ class Floor:
     def arrive(self, name: str, queue: str = "sales", *, waited: float = 0.0, **values: Any) -> Entry:
         """A caller joins a line; nobody decides before the next `settle`."""
         joined = CLOCK.now() - waited
-        entry = Entry(name, self.queues[queue].id, 0, joined, joined, joined + 300)
+        entry = Entry(name, self.queues[queue].id, 0, joined, joined, CLOCK.now() + 300)
         for key, value in values.items():
             setattr(entry, key, value)
         self.wait(entry)
@@ -72,6 +72,7 @@ class Floor:
             "signed_on": True,
             "pause_next_reason": None,
             "delayed_until": None,
+            "wrap_up_until": None,
         }
         self.tell(EventType.AGENT_STATE_CHANGED, name, payload)
 
@@ -286,6 +287,9 @@ def test_round_robin_goes_on_from_choice_to_choice(floor: MakeFloor) -> None:
 
 class WithOwn(Strategies):
     """Knows one strategy more, which fails."""
+
+    def learn(self, wanted: Iterable[str]) -> list[str]:
+        return super().learn(set(wanted) - {"own"})
 
     def find(self, name: str) -> Strategy | None:
         return Strategy(_fails, is_own=True) if name == "own" else super().find(name)

@@ -1,12 +1,13 @@
 """Feature numbers: what an agent has done by dialling, how that sounds, and what is recorded of it."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 import pytest
 
-from callengine.media.engine import DONE, REFUSED
+from callengine.media.engine import DONE, MUSIC, REFUSED
 from callengine.media.local import LocalEngine
 from callengine.sip.outgoing_session import OutgoingSession
 from tests.fakes.phone import Phone, just_ring
@@ -31,7 +32,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     play = LocalEngine.play
 
     def note(self: LocalEngine, leg_id: str, sound: str, *, loop: bool = True) -> None:
-        sounds.append(sound)
+        sounds.extend({sound} - {MUSIC})
         play(self, leg_id, sound, loop=loop)
 
     monkeypatch.setattr(LocalEngine, "play", note)
@@ -67,8 +68,8 @@ def test_an_agent_pauses_and_resumes_by_dialling(make_desk: MakeDesk, heard: lis
     assert alice(desk) == ("available", None, True)
     assert heard == [DONE] * 4
     told = desk.rows("select payload from event_log where type = 'agent_state_changed' order by number")
-    causes = [row["payload"] for row in told]
-    assert sum('"feature"' in cause and '"by": "alice"' in cause for cause in causes) >= 1
+    payloads = [json.loads(row["payload"]) for row in told]
+    assert [each["by"] for each in payloads if each["cause"] == "feature"] == ["alice"] * 3
     assert desk.agent_is_free_for_another(phone)
 
 

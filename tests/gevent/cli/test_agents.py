@@ -8,19 +8,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callengine.cli import group
-from callengine.db import schema
 from callengine.db.engine import make_engine, reading
 from callengine.db.repositories.agents import AgentRecord, credentials, read_agents
 from callengine.sip.auth import ha1
+from tests.fakes.databases import Databases
 
 
 @pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database with all tables, which the settings name."""
-    url = f"sqlite:///{tmp_path / 'call_center.db'}"
+    url = databases.new()
     monkeypatch.setenv("CALLENGINE_DATABASE__URL", url)
     monkeypatch.setenv("CALLENGINE_ENV", "testing")
-    schema.upgrade(url)
     return url
 
 

@@ -12,8 +12,8 @@ from callengine.db import schema
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/c.db"
+def url(database_url: str) -> str:
+    return database_url
 
 
 def run(url: str, *arguments: str) -> Result:
@@ -40,6 +40,7 @@ def test_a_revision_that_does_not_exist(url: str) -> None:
     assert "nonsense" in result.stderr
 
 
+@pytest.mark.about("sqlite", "how a file is put in the place of another")
 def test_restore_says_where_the_old_database_is(url: str, tmp_path: Path) -> None:
     run(url, "upgrade")
     copy = tmp_path / "monday.db"
@@ -56,6 +57,7 @@ def test_restore_says_where_the_old_database_is(url: str, tmp_path: Path) -> Non
     assert (missing.exit_code, len(missing.stderr.splitlines())) == (1, 1)
 
 
+@pytest.mark.about("sqlite", "how a file is put in the place of another")
 def test_restore_is_refused_while_a_service_answers(url: str, tmp_path: Path) -> None:
     run(url, "upgrade")
     copy = tmp_path / "monday.db"
@@ -70,6 +72,7 @@ def test_restore_is_refused_while_a_service_answers(url: str, tmp_path: Path) ->
     assert not list(tmp_path.glob("*before*"))
 
 
+@pytest.mark.about("sqlite", "how a file is put in the place of another")
 def test_an_older_backup_is_to_be_upgraded(url: str, tmp_path: Path) -> None:
     run(url, "upgrade", "0001")
     copy = tmp_path / "old.db"

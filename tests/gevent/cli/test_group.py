@@ -94,7 +94,7 @@ def test_as_a_program(tmp_path: Path) -> None:
     assert done.stderr.startswith('callengine: sip.port = "x": must be ')
 
 
-@pytest.mark.parametrize("name", ["agents", "calls", "drain", "queues", "status"])
+@pytest.mark.parametrize("name", ["agents", "calls", "drain", "figures", "queues", "status"])
 def test_what_asks_a_running_service_starts_without_the_database(name: str) -> None:
     code = f"import sys, callengine.cli.{name}; print('sqlalchemy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,6 +16,7 @@ import pytest
 
 from callengine.db import schema
 from tests.e2e.ports import free_port
+from tests.fakes.databases import Databases
 
 Spoil = Callable[[Path], None]
 
@@ -108,6 +109,7 @@ def spoilt() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("command", "spoil", "said"), list(spoilt()))
+@pytest.mark.about("sqlite", "what a file may be like")
 def test_a_database_that_cannot_be_used_is_named_and_left_as_it_is(
     tmp_path: Path, template: Path, spoil: Spoil, said: str, command: tuple[str, ...]
 ) -> None:
@@ -145,15 +147,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_missing_at_the_start_is_one_line(
-    tmp_path: Path, template: Path, variables: dict[str, str], named: str
+    tmp_path: Path, databases: Databases, variables: dict[str, str], named: str
 ) -> None:
-    shutil.copy(template, tmp_path / "call_center.db")
-    said = lines_of(serve(tmp_path, **variables))
+    said = lines_of(serve(tmp_path, **{"DATABASE__URL": databases.new(), **variables}))
     assert named in said[-1], said
     assert sum("ERROR" in line or line.startswith("callengine:") for line in said) == 1, said
     assert not (tmp_path / "control.sock").exists()
 
 
+@pytest.mark.about("sqlite", "what a file may be like")
 def test_a_full_disk_at_the_start_is_one_line(tmp_path: Path, template: Path) -> None:
     shutil.copy(template, tmp_path / "call_center.db")
     command = f"ulimit -f 0; trap '' XFSZ; exec {sys.executable} -m callengine serve"

@@ -20,6 +20,7 @@ from callengine.db.transaction import Transaction
 from callengine.errors import DatabaseError
 from callengine.events.types import EventType
 from tests.fakes import rows
+from tests.fakes.databases import Databases
 
 
 def file_of(url: str) -> Path:
@@ -59,17 +60,17 @@ def test_a_backup_is_private_and_says_what_is_in_it(filled_url: str, tmp_path: P
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_dump_of_postgresql_is_restored(postgresql_server: object, filled_url: str, tmp_path: Path) -> None:
-    if not filled_url.startswith("postgresql"):
-        return
+@pytest.mark.about("postgresql", "how a dump is restored")
+def test_a_dump_of_postgresql_is_restored(databases: Databases, filled_url: str, tmp_path: Path) -> None:
     make_backup(filled_url, tmp_path / "dump")
-    other = postgresql_server.new_database()  # type: ignore[attr-defined]
+    other = databases.new(empty=True)
     subprocess.run(["pg_restore", f"--dbname={other}", str(tmp_path / "dump")], check=True)
     schema.check(other)
     with make_engine(other).connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM legs").scalar_one() == 1
 
 
+@pytest.mark.about("sqlite", "how a file is copied and checked")
 def test_a_sqlite_file_is_restored_by_putting_it_in_place(sqlite_url: str, tmp_path: Path) -> None:
     made = make_backup(sqlite_url, tmp_path / "copy.db")
     file = file_of(sqlite_url)
@@ -83,6 +84,7 @@ def test_a_sqlite_file_is_restored_by_putting_it_in_place(sqlite_url: str, tmp_p
         assert len(connection.execute(Leg.__table__.select()).all()) == 1
 
 
+@pytest.mark.about("sqlite", "how a file is copied and checked")
 def test_a_backup_beside_a_writer_has_one_moment(sqlite_url: str, tmp_path: Path) -> None:
     before = make_backup(sqlite_url, tmp_path / "before.db").last_event or 0
     committer = Committer(make_engine(sqlite_url))
@@ -118,6 +120,7 @@ def test_a_backup_beside_a_writer_has_one_moment(sqlite_url: str, tmp_path: Path
         assert (last - before) % 5 == 0
 
 
+@pytest.mark.about("sqlite", "how a file is copied and checked")
 def test_a_file_that_is_there_is_kept_unless_told(sqlite_url: str, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
@@ -131,6 +134,7 @@ def test_a_file_that_is_there_is_kept_unless_told(sqlite_url: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("target", "said"), [("none/copy.db", "No such file or directory"), ("/dev/full/x", "Not a directory")]
 )
+@pytest.mark.about("sqlite", "how a file is copied and checked")
 def test_what_cannot_be_written_is_named_and_leaves_nothing(
     sqlite_url: str, tmp_path: Path, target: str, said: str
 ) -> None:
@@ -140,6 +144,7 @@ def test_what_cannot_be_written_is_named_and_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.about("sqlite", "how a file is copied and checked")
 def test_a_full_disk_leaves_no_half_backup(sqlite_url: str, tmp_path: Path) -> None:
     command = f"ulimit -f 40; exec callengine db backup {tmp_path / 'copy.db'}"
     environment = {
@@ -157,12 +162,14 @@ def test_a_full_disk_leaves_no_half_backup(sqlite_url: str, tmp_path: Path) -> N
     assert not list(tmp_path.glob(".copy*"))
 
 
+@pytest.mark.about("sqlite", "how a file is copied and checked")
 def test_an_empty_database_is_not_backed_up(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="empty"):
         make_backup(f"sqlite:{tmp_path / 'none.db'}", tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.about("sqlite", "how a file is copied and checked")
 def test_damage_inside_a_file_is_found(sqlite_url: str) -> None:
     file = file_of(sqlite_url)
     content = bytearray(file.read_bytes())
@@ -173,6 +180,7 @@ def test_damage_inside_a_file_is_found(sqlite_url: str) -> None:
         check_integrity(sqlite_url)
 
 
+@pytest.mark.about("sqlite", "how a file is copied and checked")
 def test_rows_that_refer_to_nothing_are_found(sqlite_url: str) -> None:
     with sqlite3.connect(file_of(sqlite_url)) as opened:
         opened.execute("DELETE FROM calls")

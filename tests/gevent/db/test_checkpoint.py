@@ -20,6 +20,8 @@ from callengine.db.write_ahead_log import WriteAheadLog
 from callengine.errors import DatabaseError
 from tests.fakes.log_header import generation
 
+pytestmark = pytest.mark.about("sqlite", "what is done to the write-ahead log of a file")
+
 native_thread = get_original("threading", "get_ident")
 native_event = get_original("threading", "Event")
 

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from callengine.db.claim import DatabaseClaimed, claim
-from callengine.db.engine import make_engine
+from callengine.db.committer import Committer
+from callengine.db.engine import make_engine, reading
+from callengine.db.transaction import Transaction
 from callengine.errors import DatabaseError
+from callengine.events.types import EventType
+from tests.fakes.databases import Databases
 
 HOLDER = """
 from gevent import monkey; monkey.patch_all()
@@ -45,12 +49,45 @@ def test_it_ends_with_the_block(database_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'none' / 'call_center.db'}")
     with pytest.raises(DatabaseError, match="No such file or directory"), claim(engine):
         pass
 
 
+@pytest.mark.about("sqlite", "a database in memory")
 def test_a_database_in_memory_needs_none() -> None:
     with claim(make_engine("sqlite://")):
         pass
+
+
+@pytest.mark.about("postgresql", "connections to a server")
+def test_who_has_lost_the_claim_writes_nothing_until_it_has_it_again(databases: Databases) -> None:
+    url = databases.new()
+    engine, other = make_engine(url), make_engine(url)
+    with claim(engine) as claimed:
+        committer = Committer(engine, claim=claimed)
+        committer.start()
+        committer.commit(_note)
+        with reading(other) as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid IN"
+                " (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
+            )
+        with claim(other):
+            for _ in range(2):
+                with pytest.raises(DatabaseError):
+                    committer.commit(_note)
+        committer.commit(_note)
+        with pytest.raises(DatabaseClaimed, match=str(os.getpid())), claim(other):
+            pass
+        committer.stop()
+    with claim(other), reading(other) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM event_log").scalar_one() == 2
+    for each in (engine, other):
+        each.dispose()
+
+
+def _note(tx: Transaction) -> None:
+    tx.add_event(EventType.SERVICE_DRAINING, by="a test")

@@ -154,7 +154,7 @@ def test_a_publisher_that_fails_or_commits_harms_nobody(engine: Engine) -> None:
     assert depth(engine) == 2
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_no_greenlet_sees_the_middle_of_a_sqlite_transaction(engine: Engine) -> None:
     """Without the forced switch nothing runs between BEGIN and COMMIT."""
     inside = False
@@ -291,7 +291,7 @@ def test_a_commit_that_fails_fails_every_waiter_and_publishes_nothing(
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_a_commit_that_sqlite_refuses_leaves_no_transaction_open(
     engine: Engine, published: list[Event], in_thread: bool
 ) -> None:
@@ -318,7 +318,7 @@ def test_a_commit_that_sqlite_refuses_leaves_no_transaction_open(
     committer.stop()
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_while_a_commit_waits_for_the_disk_others_run_and_nobody_sees_it(
     engine: Engine, published: list[Event], tmp_path: Path
 ) -> None:
@@ -341,7 +341,7 @@ def test_while_a_commit_waits_for_the_disk_others_run_and_nobody_sees_it(
     assert (depth(engine), numbers(engine)) == (4, [1, 2, 3, 4])
 
 
-@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.about("postgresql", "connections to a server")
 def test_a_lost_connection_fails_the_commit_and_not_the_next(committer: Committer, engine: Engine) -> None:
     committer.commit(deepen)
 
@@ -354,7 +354,7 @@ def test_a_lost_connection_fails_the_commit_and_not_the_next(committer: Committe
     assert depth(engine) == 2
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_a_database_that_another_program_holds_is_a_database_error(engine: Engine) -> None:
     url = f"sqlite:{engine.url.database}"
     committer = Committer(make_engine(url, busy_timeout_seconds=0))
@@ -451,6 +451,7 @@ def test_a_unit_cannot_wait_for_another_commit(committer: Committer) -> None:
         committer.commit(nested)
 
 
+@pytest.mark.about("sqlite", "a database in memory")
 def test_it_works_in_memory(memory: Callable[[], Engine]) -> None:
     engine = memory()
     committer = Committer(engine)

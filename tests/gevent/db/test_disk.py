@@ -12,6 +12,8 @@ import pytest
 from tests.fakes.disk import SECTOR, Disk, DiskLog, Made, Note, Removed, SyncBegun, Synced, Truncated, Written
 from tests.fakes.sqlite_recorder import recording
 
+pytestmark = pytest.mark.about("sqlite", "the recorder of what is written to a file")
+
 A, B = b"a" * SECTOR, b"b" * SECTOR
 
 

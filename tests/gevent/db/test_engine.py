@@ -39,6 +39,7 @@ def pragma(engine: Engine, name: str) -> object:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_sqlite_is_set_up_for_one_writer_and_many_readers(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:{tmp_path / 'a.db'}", busy_timeout_seconds=1.5)
     found = {name: pragma(engine, name) for name in ("journal_mode", "synchronous", "foreign_keys")}
@@ -50,6 +51,7 @@ def test_sqlite_is_set_up_for_one_writer_and_many_readers(tmp_path: Path) -> Non
     ("enable_wal_mode", "synchronous", "level"),
     [(True, "normal", 1), (True, "full", 2), (False, "normal", 2), (False, "full", 3)],
 )
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_how_far_a_commit_waits_for_the_disk(
     tmp_path: Path, enable_wal_mode: bool, synchronous: Synchronous, level: int
 ) -> None:
@@ -58,11 +60,13 @@ def test_how_far_a_commit_waits_for_the_disk(
     assert pragma(engine, "synchronous") == level
 
 
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_wal_and_foreign_keys_can_be_off(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:{tmp_path / 'a.db'}", enable_wal_mode=False, enable_foreign_keys=False)
     assert (pragma(engine, "journal_mode"), pragma(engine, "foreign_keys")) == ("delete", 0)
 
 
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_a_reader_sees_one_view_while_others_write(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:{tmp_path / 'a.db'}")
     with engine.begin() as connection:
@@ -76,6 +80,7 @@ def test_a_reader_sees_one_view_while_others_write(tmp_path: Path) -> None:
         assert reader.scalar(text("SELECT count(*) FROM t")) == 1
 
 
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_a_rollback_undoes_tables_too(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:{tmp_path / 'a.db'}")
     with engine.connect() as connection:
@@ -84,6 +89,7 @@ def test_a_rollback_undoes_tables_too(tmp_path: Path) -> None:
         assert connection.scalar(text("SELECT count(*) FROM sqlite_master")) == 0
 
 
+@pytest.mark.about("sqlite", "how a file is locked and written")
 def test_the_writer_takes_the_lock_at_once(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path / 'a.db'}"
     first = make_engine(url).connect().execution_options(**{WRITER: True})
@@ -94,6 +100,7 @@ def test_the_writer_takes_the_lock_at_once(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.about("sqlite", "a database in memory")
 def test_memory_is_one_database_for_all_greenlets() -> None:
     engine = make_engine("sqlite://")
     assert in_memory(engine)
@@ -144,7 +151,7 @@ def test_out_of_reach_is_a_database_error(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.about("postgresql", "connections to a server")
 def test_a_slow_query_stops_no_other_greenlet(engine: Engine) -> None:
     ticks = 0
     done = False
@@ -163,7 +170,7 @@ def test_a_slow_query_stops_no_other_greenlet(engine: Engine) -> None:
     assert ticks > 10
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.about("postgresql", "connections to a server")
 def test_a_query_that_takes_too_long_is_ended_by_the_server(database_url: str) -> None:
     engine = make_engine(database_url, statement_timeout_seconds=0.05)
     with pytest.raises(DatabaseError, match="statement timeout"), reading(engine) as connection:

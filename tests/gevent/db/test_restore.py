@@ -14,6 +14,8 @@ from callengine.db.engine import make_engine
 from callengine.db.restore import restore
 from callengine.errors import DatabaseError
 
+pytestmark = pytest.mark.about("sqlite", "how a file is put in the place of another")
+
 NOON = 1_700_000_000.0
 MOMENT = "20231114T221320Z"
 

@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,7 @@ def test_down_and_up_with_rows(database_url: str) -> None:
     schema.check(database_url)
 
 
+@pytest.mark.about("sqlite", "how a file is migrated")
 def test_an_engine_keeps_its_foreign_keys(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:{tmp_path / 'a.db'}", max_connections=1)
     schema.upgrade(engine)
@@ -67,6 +69,7 @@ def test_an_engine_keeps_its_foreign_keys(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
+@pytest.mark.about("sqlite", "a database in memory")
 def test_in_memory() -> None:
     engine = make_engine("sqlite://")
     schema.upgrade(engine)
@@ -89,6 +92,7 @@ def test_a_schema_that_differs_is_told(database_url: str, change: str, said: str
         schema.check(database_url)
 
 
+@pytest.mark.about("sqlite", "how a file is migrated")
 def test_a_check_that_differs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:{tmp_path / 'a.db'}"
     schema.upgrade(url)
@@ -105,6 +109,7 @@ def test_an_old_or_empty_database_is_not_served(database_url: str) -> None:
     schema.require_head(database_url)
 
 
+@pytest.mark.about("sqlite", "how a file is migrated")
 def test_asking_creates_no_file(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path / 'a.db'}"
     assert schema.current(url) is None
@@ -148,6 +153,7 @@ def test_a_newer_database_is_refused(database_url: str) -> None:
     refuse_all(database_url, "9999.*newer")
 
 
+@pytest.mark.about("sqlite", "how a file is migrated")
 def test_a_refused_file_is_untouched_to_the_byte(tmp_path: Path) -> None:
     file = tmp_path / "call_center.db"
     with sqlite3.connect(file) as connection:
@@ -159,6 +165,7 @@ def test_a_refused_file_is_untouched_to_the_byte(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.about("sqlite", "how a file is migrated")
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "call_center.db"
     file.write_bytes(b"these are no tables\n" * 100)
@@ -177,6 +184,7 @@ def test_there_is_one_head_and_no_package() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
 
 
+@pytest.mark.about("sqlite", "how a file is migrated")
 def test_rows_that_refer_to_nothing_stop_a_migration(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path / 'call_center.db'}"
     schema.upgrade(url)
@@ -186,9 +194,9 @@ def test_rows_that_refer_to_nothing_stop_a_migration(tmp_path: Path) -> None:
         schema.upgrade(url)
 
 
-def alembic(*arguments: str, url: str) -> str:
+def alembic(*arguments: str, url: str, directory: Path) -> str:
     settings = (ROOT / "alembic.ini").read_text().replace("%(here)s", str(ROOT))
-    file = Path(url.removeprefix("sqlite:")).with_suffix(".ini")
+    file = directory / "alembic.ini"
     file.write_text(settings.replace("[alembic]\n", f"[alembic]\nsqlalchemy.url = {url}\n", 1))
     done = subprocess.run(
         [sys.executable, "-m", "alembic.config", "-c", str(file), *arguments],
@@ -200,15 +208,15 @@ def alembic(*arguments: str, url: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_plain_alembic_works_in_a_checkout(tmp_path: Path) -> None:
-    url = f"sqlite:{tmp_path / 'call_center.db'}"
-    alembic("upgrade", "head", url=url)
-    schema.check(url)
-    assert "No new upgrade operations detected" in alembic("check", url=url)
-    assert schema.head() in alembic("current", url=url)
-    assert "need a database" in alembic("upgrade", "head", "--sql", url=url)
-    alembic("downgrade", "base", url=url)
-    assert schema.current(url) is None
+def test_plain_alembic_works_in_a_checkout(database_url: str, tmp_path: Path) -> None:
+    run = partial(alembic, url=database_url, directory=tmp_path)
+    run("upgrade", "head")
+    schema.check(database_url)
+    assert "No new upgrade operations detected" in run("check")
+    assert schema.head() in run("current")
+    assert "need a database" in run("upgrade", "head", "--sql")
+    run("downgrade", "base")
+    assert schema.current(database_url) is None
 
 
 def test_the_engine_fixture_is_at_head(engine: Engine) -> None:

@@ -41,6 +41,9 @@ def expect_violation(guard: StateGuard) -> None:
     [
         ("UPDATE agents SET state=? WHERE agents.id = ?", True),
         ("UPDATE agents SET load=?, state=?", True),
+        ("UPDATE agents SET load=? WHERE agents.id = ?", True),
+        ("UPDATE agents SET pause_reason=?, max_load=?", False),
+        ("UPDATE calls SET load=?", False),
         ("UPDATE agents SET state_since=? WHERE agents.state = ?", False),
         ("UPDATE queues SET state=?", False),
         ("INSERT INTO calls (id, state, node) VALUES (?, ?, ?)", True),
@@ -102,10 +105,25 @@ def with_event(tx: Transaction) -> None:
 def test_a_unit_with_event_passes(committer: Committer, change: object) -> None:
     def unit(tx: Transaction) -> None:
         assert callable(change)
-        tx.add_event(EventType.AGENT_STATE_CHANGED, agent="alice")
+        tx.add_event(EventType.AGENT_STATE_CHANGED, agent="alice", call_id="c" * 32)
         change(tx)
 
     committer.commit(unit)
+
+
+@pytest.mark.parametrize("change", UNITS)
+def test_an_event_about_something_else_does_not_count(
+    committer: Committer, state_guard: StateGuard, change: object
+) -> None:
+    def unit(tx: Transaction) -> None:
+        assert callable(change)
+        of_what_else = {"agent": "alice"} if change is by_insert else {"call_id": "c" * 32}
+        tx.add_event(EventType.CALL_OFFERED, **of_what_else)
+        change(tx)
+
+    with pytest.raises(StateChangedWithoutEvent):
+        committer.commit(unit)
+    expect_violation(state_guard)
 
 
 def test_the_event_of_another_unit_does_not_count(committer: Committer, state_guard: StateGuard) -> None:

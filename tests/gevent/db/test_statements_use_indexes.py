@@ -21,6 +21,7 @@ WHOLE_TABLE = {
     "agents.ALL_AGENTS",
     "agents.ALL_MEMBERSHIPS",
     "agents.ALL_SKILLS",
+    "agents.EVERY_NAME",
     "agents.REALMS",
     "calls.TOTALS",
     "memberships.KNOWN_SKILLS",

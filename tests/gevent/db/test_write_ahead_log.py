@@ -9,6 +9,8 @@ from callengine.db import write_ahead_log
 from callengine.db.write_ahead_log import WriteAheadLog
 from tests.fakes.log_header import generation
 
+pytestmark = pytest.mark.about("sqlite", "what is done to the write-ahead log of a file")
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import gevent
@@ -36,9 +34,7 @@ def test_agents_see_callers_in_our_domain(make_desk: MakeDesk, domain: str) -> N
 @pytest.mark.parametrize(("seconds", "is_repaired"), [("0.3", True), ("600", False)])
 def test_what_disagrees_for_a_lease_is_repaired(make_desk: MakeDesk, seconds: str, is_repaired: bool) -> None:
     desk = make_desk(GENERAL__LEASE_SECONDS=seconds)
-    path = desk.settings.database.url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
-        connection.execute("UPDATE queues SET depth = 7")
+    desk.change("UPDATE queues SET depth = 7")
     if is_repaired:
         desk.until("select depth from queues", 0)
         desk.until("select count(*) from event_log where type = 'state_repaired'", 1)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 
 import pytest
 
@@ -19,10 +17,7 @@ SHORT_LEASE = {"GENERAL__LEASE_SECONDS": "1"}
 
 def damage(desk: Desk, *statements: str) -> None:
     """Change rows while nothing runs."""
-    path = desk.settings.database.url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
-        for statement in statements:
-            connection.execute(statement)
+    desk.change(*statements)
 
 
 def repaired(desk: Desk) -> list[str]:

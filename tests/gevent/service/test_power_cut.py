@@ -31,6 +31,8 @@ from tests.fakes.sqlite_recorder import recording
 from tests.gevent.callcenter.conftest import Desk, wait_until
 from tests.gevent.service.test_ending import center_of
 
+pytestmark = pytest.mark.about("sqlite", "what a power cut leaves of a file")
+
 MakeDesk = Callable[..., Desk]
 
 AGENTS = ("alice", "bob", "carol")

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -165,9 +164,7 @@ def test_only_an_answer_of_the_last_32_seconds_is_in_doubt(
     desk.phone().call("support")
     desk.until("select state from calls", "queued")
     service.kill()
-    with sqlite3.connect(desk.settings.database.url.removeprefix("sqlite:///")) as database:
-        database.execute(f"update legs set {change}")
-    database.close()
+    desk.change(f"update legs set {change}")
     with next_process(desk) as parts:
         assert isinstance(the_call(parts).caller.session, AnsweredSession) is is_in_doubt
 

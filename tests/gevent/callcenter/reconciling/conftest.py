@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
 import pytest
 
@@ -52,10 +51,7 @@ class Ward:
 
     def damage(self, *statements: str) -> None:
         """Change rows behind the service's back."""
-        path = self.desk.settings.database.url.removeprefix("sqlite:///")
-        with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
-            for statement in statements:
-                connection.execute(statement)
+        self.desk.change(*statements)
 
     def repaired(self) -> list[str]:
         """Why something was repaired until now."""

@@ -70,7 +70,7 @@ def test_skill_steps_come_back_as_they_were_and_are_no_change(
     committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": french}))
     assert published == []
     committer.commit(lambda tx: queues.sync_from_settings(tx, {"support": SUPPORT}))
-    assert [one.payload for one in published] == [{"skills": []}]
+    assert [one.payload for one in published] == [{"skills": ()}]
 
 
 def test_a_queue_that_settings_forget_keeps_its_row(committer: Committer, engine: Engine) -> None:

@@ -1,0 +1,1 @@
+"""The figures of a call center: pure functions of the event log, over any interval."""
