@@ -91,7 +91,6 @@ def take_over_queues(base: Foundation, people: People) -> None:
         people.queues.take_over(queues.read_queues(connection))
     people.dispatch.take_over_rules()
     people.opening.look()
-    people.dispatch.take_over_rules()
 
 
 def gather_people(base: Foundation) -> People:

@@ -68,7 +68,7 @@ def test_the_http_status_is_answered(error: type[CallCenterError], committer: Co
         clock=SystemClock(),
         realm="x",
         node="main",
-        book=QueueBook(load(environ={"CALLENGINE_ENV": "testing"})),
+        book=QueueBook(load(environ={})),
     )
     door = Door(administration=administration, status=fail, drain=lambda *_: {}, unready=list, metrics=bytes)
     app = make_app(door)
