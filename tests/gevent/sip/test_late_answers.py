@@ -40,8 +40,19 @@ def test_ack_and_bye_once_then_the_same_ack(endpoint: Endpoint, peer: SipPeer) -
     peer.answer(bye, 200)
     late.take(_response(200, "fork", contact))
     assert peer.request("ACK").serialise() == ack.serialise()
-    assert peer.hears_nothing(0.05)
+    assert not hears_anything_but(peer, bye)
     wait_until(lambda: endpoint.transaction_count() == 0)
+
+
+def hears_anything_but(peer: SipPeer, bye: Request) -> bool:
+    """On a busy machine the BYE may have been sent again before it was answered."""
+    while True:
+        try:
+            message = peer.receive(0.05)
+        except TimeoutError:
+            return False
+        if message.serialise() != bye.serialise():
+            return True
 
 
 def test_without_contact_it_goes_where_the_invite_went(endpoint: Endpoint, peer: SipPeer) -> None:
