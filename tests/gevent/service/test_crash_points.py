@@ -211,10 +211,18 @@ def test_a_caller_who_never_had_its_200_gets_it_until_it_acknowledges(
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
 
+def final_of(phone: RawSip) -> str | None:
+    """The next that is no 100, which a busy service sends before it answers."""
+    while True:
+        heard = phone.receive(15)
+        if status_of(heard) != 100:
+            return heard
+
+
 def test_a_caller_who_gives_up_without_its_200_gets_it_and_hangs_up(ghost: tuple[Desk, RawSip, str]) -> None:
     desk, phone, invite = ghost
     phone.send(cancel_of(invite))
-    heard = [phone.receive(15) for _ in range(3)]
+    heard = [final_of(phone) for _ in range(3)]
     assert [status_of(each) for each in heard] == [200] * 3
     of_cancel = [each for each in heard if each and header(each, "CSeq") == "1 CANCEL"]
     of_invite = [each for each in heard if each and header(each, "CSeq") == "1 INVITE"]
