@@ -90,18 +90,18 @@ halves() {
     done
 }
 
-# Whole services on PostgreSQL are for --long: each test starts and kills some, and what differs lies below them.
+# What rests on the database most runs on PostgreSQL always, whatever needs one with --long.
 on_sqlite() { sed 's/$/ --database=sqlite/'; }
-services=on_sqlite
-if [ "${#long[@]}" -gt 0 ]; then services=halves; fi
+wanted=on_sqlite on_both="$(echo tests/gevent/callcenter/test_{guards,two_dispatchers,fairness,inbound,reckoning}.py)"
+if [ "${#long[@]}" -gt 0 ]; then wanted=halves on_both=; fi
 
 patched_tests() {
     {
-        echo tests/gevent/callcenter/ | halves
         {
-            printf "%s\n" $long_of_service tests/gevent/effects/
+            printf "%s\n" tests/gevent/callcenter/ $long_of_service tests/gevent/effects/
             others "$long_of_service" tests/gevent/service/test_*.py | xargs
-        } | "$services"
+        } | "$wanted"
+        [ -z "$on_both" ] || echo "$on_both --database=postgresql"
         printf "%s\n" tests/gevent/{media,db}/
         ls -d tests/gevent/*/ | grep -v -e __pycache__ -e /service/ -e /callcenter/ -e /effects/
         echo tests/gevent/test_*.py
@@ -131,7 +131,7 @@ compare_databases() {
     sqlite=$(grep -c sqlite "$TEST_COUNTS" || true)
     postgresql=$(grep -c postgresql "$TEST_COUNTS" || true)
     echo "On SQLite ran $sqlite tests, on PostgreSQL $postgresql."
-    [ "$services" = on_sqlite ] || [ "$sqlite" -eq "$postgresql" ]
+    [ "$wanted" = on_sqlite ] || [ "$sqlite" -eq "$postgresql" ]
 }
 
 run() {

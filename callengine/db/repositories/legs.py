@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, case, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, insert, select, update
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
@@ -27,12 +27,15 @@ ENDING = (
     .values(state=LegState.ENDING, end_cause=bindparam("why"))
 )
 _made_by = case((_legs.c.role == LegRole.CALLER, _calls.c.from_agent_id)).label("made_by")
-_with_agent = select(_legs, _made_by).join_from(_legs, _calls, _legs.c.call_id == _calls.c.id)
-OF_CALL = _with_agent.where(_legs.c.call_id == bindparam("call_key")).order_by(_legs.c.created_at)
-LIVE = _with_agent.where(
-    _legs.c.node == bindparam("node"),
-    _legs.c.state.in_(LIVE_LEGS),
-)
+
+
+def _with_agent(*which: ColumnElement[bool]) -> Select[Any]:
+    """Legs, and for a caller's leg the agent who made the call."""
+    return select(_legs, _made_by).join_from(_legs, _calls, _legs.c.call_id == _calls.c.id).where(*which)
+
+
+OF_CALL = _with_agent(_legs.c.call_id == bindparam("call_key")).order_by(_legs.c.created_at)
+LIVE = _with_agent(_legs.c.node == bindparam("node"), _legs.c.state.in_(LIVE_LEGS))
 
 
 def insert_legs(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:

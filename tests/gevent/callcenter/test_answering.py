@@ -123,7 +123,7 @@ def test_a_caller_whose_time_is_over_is_refused(make_desk: MakeDesk, ear: RtpPho
     caller = dial(desk, ear)
     assert caller.final.wait(5)
     assert caller.refusal is not None
-    assert caller.refusal.status == 480
+    assert caller.refusal.status == 486
     assert caller.refusal.headers.get("reason") == 'SIP;cause=480;text="No agent answered in time"'
     desk.until("select disposition from calls", "timed_out")
     desk.until("select count(*) from legs where state <> 'ended'", 0)

@@ -152,6 +152,7 @@ def write_agent(**believed_to_be: Any) -> Temptation:
     def tempt(tx: Transaction) -> None:
         old = replace(agent_states.read_for_change(tx, 1), **believed_to_be)
         agent_states.write(tx, old, replace(old, state=AgentState.RESERVED, load=1))
+        tx.add_event(EventType.AGENT_STATE_CHANGED, agent=old.name)
 
     return tempt
 

@@ -115,10 +115,15 @@ def test_its_next_registration_brings_a_phone_back(make_desk: MakeDesk) -> None:
 def test_asking_takes_no_greenlet(make_desk: MakeDesk) -> None:
     desk = make_desk("alice", **INTERVAL)
     alice = desk.agent("alice")
-    before = greenlets.running()
+    before = running()
     wait_until(lambda: asked(alice) > 3, "being asked")
     gevent.sleep(0.05)
-    assert greenlets.running() == before
+    assert running() == before
+
+
+def running() -> dict[str, int]:
+    """Greenlets by name, but for the one by which the test's phone registers."""
+    return {name: count for name, count in greenlets.running().items() if name != "registration"}
 
 
 def fall_silent(phone: Phone) -> None:

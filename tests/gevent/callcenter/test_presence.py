@@ -79,6 +79,7 @@ def test_where_signing_on_is_explicit_registering_makes_reachable_alone(make_des
     assert desk.one(STATE)["state"] == "available"
     assert desk.one("select count(*) as n from event_log")["n"] == before
     assert desk.agent_is_free_for_another(alice)
+    desk.until(STATE, "available")
     alice.unregister()
     assert desk.one(STATE)["state"] == "offline"
     alice.register()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -22,6 +19,7 @@ from callengine.db.base import table_of
 from callengine.db.engine import make_engine
 from callengine.db.models import LoggedEvent
 from tests.fakes.clock import FakeClock
+from tests.fakes.databases import Databases
 from tests.fakes.shift import DEEDS, Shift
 
 MIDNIGHT = day_of(1_700_000_000.0)
@@ -37,27 +35,17 @@ busy_deeds = st.lists(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh_engine(request: pytest.FixtureRequest, sqlite_template: Path) -> Callable[[], Any]:
+@pytest.fixture
+def fresh_engine(databases: Databases) -> Callable[[], Any]:
     """Makes engines on databases without a call: one for each example."""
 
     @contextmanager
-    def on_sqlite() -> Iterator[Engine]:
-        with tempfile.TemporaryDirectory() as directory:
-            file = Path(directory) / "call_center.db"
-            shutil.copy(sqlite_template, file)
-            made = make_engine(f"sqlite:{file}", synchronous="normal")
-            yield made
-            made.dispose()
-
-    @contextmanager
-    def on_postgresql() -> Iterator[Engine]:
-        server = request.getfixturevalue("postgresql_server")
-        made = make_engine(server.new_database(request.getfixturevalue("postgresql_template")))
+    def fresh() -> Iterator[Engine]:
+        made = make_engine(databases.new())
         yield made
         made.dispose()
 
-    return on_sqlite if request.param == "sqlite" else on_postgresql
+    return fresh
 
 
 class Live:

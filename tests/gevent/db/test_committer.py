@@ -203,9 +203,13 @@ def test_the_forced_switch_shows_a_decision_made_on_old_facts(engine: Engine) ->
     with reading(engine) as connection:
         assert connection.scalar(select(agents.c.load)) == 0
 
+    def take(tx: Transaction) -> None:
+        tx.guard(TAKE_AGENT, {"agent": 1}, what="taken")
+        tx.add_event(EventType.AGENT_STATE_CHANGED, agent="alice")
+
     def claim() -> bool:
         try:
-            committer.commit(lambda tx: tx.guard(TAKE_AGENT, {"agent": 1}, what="taken"))
+            committer.commit(take)
         except DatabaseError:
             return False
         return True

@@ -79,7 +79,7 @@ def test_without_a_delay_another_caller_is_offered_at_once(make_desk: MakeDesk, 
     first, second = desk.phone().call("support"), desk.phone().call("support")
     alice.wait_for_call(2)
     desk.until("select count(distinct call_id) from offers", 2)
-    finish(desk, first)
+    first.hang_up()
     finish(desk, second)
 
 
