@@ -113,9 +113,10 @@ class Desk:
         (row,) = self.rows(statement)
         return row
 
-    def until(self, statement: str, expected: object) -> None:
+    def until(self, statement: str, expected: object, *, seconds: float = 30) -> None:
         """Wait until the only value of the only row is `expected`."""
-        wait_until(lambda: next(iter(self.one(statement).values())) == expected, f"{statement}: {expected}")
+        what = f"{statement}: {expected}"
+        wait_until(lambda: next(iter(self.one(statement).values())) == expected, what, seconds)
 
     def agent_is_free_for_another(self, phone: Phone) -> bool:
         """Whether one more call reaches this phone, and ends well."""
@@ -132,9 +133,9 @@ class Desk:
         self._reader.dispose()
 
 
-def wait_until(condition: Callable[[], bool], what: str = "it") -> None:
+def wait_until(condition: Callable[[], bool], what: str = "it", seconds: float = 30) -> None:
     """Wait until the condition holds; on a busy machine a service takes seconds to start."""
-    with gevent.Timeout(30, AssertionError(f"{what} did not become true")):
+    with gevent.Timeout(seconds, AssertionError(f"{what} did not become true")):
         while not condition():
             gevent.sleep(0.01)
 
