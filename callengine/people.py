@@ -96,21 +96,65 @@ def take_over_queues(base: Foundation, people: People) -> None:
 def gather_people(base: Foundation) -> People:
     """Agents and queues as the database has them, and whoever has to do with them; each learns of events."""
     roster, lines = _load(base.engine)
+    live, statistics, today = _count(base, roster, lines)
+    wrap_up = _follow_agents(base, roster)
+    presence = _look_for_phones(base, roster)
+    lines.age_by(base.settings.routing.ageing_points_per_minute)
+    sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
+    dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
+    warn_of_gaps(base.engine, lines)
+    calendars = Calendars(calendars_of(base.settings))
+    opening = Opening(
+        queues=lines,
+        calendars=calendars,
+        committer=base.committer,
+        timers=base.timers,
+        clock=base.clock,
+    )
+    return People(
+        roster=roster,
+        numbers=Numbers(destinations_of(base.settings)),
+        queues=lines,
+        live=live,
+        statistics=statistics,
+        today=today,
+        presence=presence,
+        wrap_up=wrap_up,
+        dispatch=dispatch,
+        priorities=Priorities(*urgency_of(base.settings)),
+        calendars=calendars,
+        opening=opening,
+        ways=_find_ways(base, roster, lines, opening, dispatch),
+        orders=Orders(dispatch),
+    )
+
+
+def _count(base: Foundation, roster: Roster, lines: Queues) -> tuple[Calls, Statistics, Today]:
+    """The calls that are alive, and the figures, which go on from earlier runs."""
     with reading(base.engine) as connection:
         arrived, answered, waited = calls.totals(connection)
     live = Calls(total=arrived)
     statistics = Statistics(
         live=live, queues=lines, roster=roster, clock=base.clock, answered=answered, waited_seconds=waited
     )
+    today = Today(engine=base.engine, clock=base.clock, node=base.owner["node"])
+    base.bus.subscribe(statistics.count)
+    base.bus.subscribe(today.note)
+    return live, statistics, today
+
+
+def _follow_agents(base: Foundation, roster: Roster) -> WrapUp:
+    """Whoever sees to it that an agent's times end when they are over, and that memory and log follow."""
     wrap_up = WrapUp(roster=roster, committer=base.committer, timers=base.timers, clock=base.clock)
     base.bus.subscribe(roster.apply, _OF_AGENTS)
     base.bus.subscribe(wrap_up.note, [EventType.AGENT_STATE_CHANGED])
-    base.bus.subscribe(statistics.count)
-    today = Today(engine=base.engine, clock=base.clock, node=base.owner["node"])
-    base.bus.subscribe(today.note)
     base.bus.subscribe(journal.note, journal.NOTED)
     wrap_up.take_up(base.engine)
     Delays(roster=roster, timers=base.timers, clock=base.clock)
+    return wrap_up
+
+
+def _look_for_phones(base: Foundation, roster: Roster) -> Presence:
     presence = Presence(
         engine=base.engine,
         committer=base.committer,
@@ -121,20 +165,11 @@ def gather_people(base: Foundation) -> People:
     )
     presence.load([agent.name for agent in roster])
     base.bus.subscribe(presence.follow, _OF_AGENTS)
-    sweep_seconds = base.settings.routing.queue_monitor_interval_ms / 1000
-    lines.age_by(base.settings.routing.ageing_points_per_minute)
-    dispatch = Dispatch(lines, roster, clock=base.clock, sweep_seconds=sweep_seconds)
-    warn_of_gaps(base.engine, lines)
-    numbers = Numbers(destinations_of(base.settings))
-    priorities = Priorities(*urgency_of(base.settings))
-    calendars = Calendars(calendars_of(base.settings))
-    opening = Opening(
-        queues=lines,
-        calendars=calendars,
-        committer=base.committer,
-        timers=base.timers,
-        clock=base.clock,
-    )
+    return presence
+
+
+def _find_ways(base: Foundation, roster: Roster, lines: Queues, opening: Opening, dispatch: Dispatch) -> Ways:
+    """Where callers can go; who waits where nobody serves any more is told to leave."""
     ways = Ways(
         lines,
         roster,
@@ -144,22 +179,7 @@ def gather_people(base: Foundation) -> People:
     )
     leaving = Leaving(queues=lines, roster=roster, ways=ways, dispatch=dispatch)
     base.bus.subscribe(leaving.note, [EventType.AGENT_STATE_CHANGED, EventType.AGENT_REMOVED])
-    return People(
-        roster,
-        numbers,
-        lines,
-        live,
-        statistics,
-        today,
-        presence,
-        wrap_up,
-        dispatch,
-        priorities,
-        calendars,
-        opening,
-        ways,
-        Orders(dispatch),
-    )
+    return ways
 
 
 def warn_of_gaps(engine: Engine, lines: Queues) -> None:

@@ -241,6 +241,35 @@ def _make_callers(base: Foundation, people: People) -> Callers:
 def _make_inbound(
     base: Foundation, people: People, legs: Legs, answering: Answering, clearing: Clearing
 ) -> Inbound:
+    seconds = base.settings.general.max_call_duration_minutes * 60
+    talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
+    arrivals = Arrivals(owner=base.owner, tenant_id=DEFAULT_TENANT_ID)
+    return Inbound(
+        numbers=people.numbers,
+        roster=people.roster,
+        queues=people.queues,
+        live=people.live,
+        legs=legs,
+        answering=answering,
+        waiting=_make_waiting(base, people, legs, answering, clearing),
+        talking=talking,
+        clearing=clearing,
+        committer=base.committer,
+        clock=base.clock,
+        callers=_make_callers(base, people),
+        arrivals=arrivals,
+        outbound=_make_outbound(base, people, legs, arrivals, talking, clearing),
+        features=_make_features(base, people, legs, arrivals),
+        ways=people.ways,
+        priorities=people.priorities,
+        kept_places=KeptPlaces(base.engine),
+    )
+
+
+def _make_waiting(
+    base: Foundation, people: People, legs: Legs, answering: Answering, clearing: Clearing
+) -> Waiting:
+    """Standing in line: being offered to agents, and going on to other queues."""
     offering = Offering(
         queues=people.queues,
         legs=legs,
@@ -262,10 +291,13 @@ def _make_inbound(
         clock=base.clock,
     )
     is_direct = base.settings.routing.mode == RoutingMode.DIRECT_WHEN_AVAILABLE
-    seconds = base.settings.general.max_call_duration_minutes * 60
-    talking = Talking(Bridge(base.media, base.silences), clock=base.clock, max_call_seconds=seconds)
-    arrivals = Arrivals(owner=base.owner, tenant_id=DEFAULT_TENANT_ID)
-    outbound = Outbound(
+    return Waiting(people.dispatch, offering, overflow, may_ring_at_once=is_direct)
+
+
+def _make_outbound(
+    base: Foundation, people: People, legs: Legs, arrivals: Arrivals, talking: Talking, clearing: Clearing
+) -> Outbound:
+    return Outbound(
         arrivals=arrivals,
         roster=people.roster,
         presence=people.presence,
@@ -276,7 +308,10 @@ def _make_inbound(
         clock=base.clock,
         ring_seconds=base.settings.routing.agent_assignment_timeout_seconds,
     )
-    features = Features(
+
+
+def _make_features(base: Foundation, people: People, legs: Legs, arrivals: Arrivals) -> Features:
+    return Features(
         arrivals=arrivals,
         numbers=people.numbers,
         roster=people.roster,
@@ -284,24 +319,4 @@ def _make_inbound(
         media=base.media,
         committer=base.committer,
         clock=base.clock,
-    )
-    return Inbound(
-        numbers=people.numbers,
-        roster=people.roster,
-        queues=people.queues,
-        live=people.live,
-        legs=legs,
-        answering=answering,
-        waiting=Waiting(people.dispatch, offering, overflow, may_ring_at_once=is_direct),
-        talking=talking,
-        clearing=clearing,
-        committer=base.committer,
-        clock=base.clock,
-        callers=_make_callers(base, people),
-        arrivals=arrivals,
-        outbound=outbound,
-        features=features,
-        ways=people.ways,
-        priorities=people.priorities,
-        kept_places=KeptPlaces(base.engine),
     )

@@ -92,7 +92,7 @@ halves() {
 
 # What rests on the database most runs on PostgreSQL always, whatever needs one with --long.
 on_sqlite() { sed 's/$/ --database=sqlite/'; }
-wanted=on_sqlite on_both="$(echo tests/gevent/callcenter/test_{guards,two_dispatchers,fairness,inbound,reckoning}.py)"
+wanted=on_sqlite on_both="$(echo tests/gevent/callcenter/test_{guards,two_dispatchers,invariants,fairness,inbound,reckoning}.py)"
 if [ "${#long[@]}" -gt 0 ]; then wanted=halves on_both=; fi
 
 patched_tests() {

@@ -59,6 +59,21 @@ def row_of(leg: Leg, facts: LegFacts, **more: Any) -> dict[str, Any]:
     }
 
 
+def row_of_phone(leg: Leg, *, owner: Owner, call_id: str, offer_id: str, now: float) -> dict[str, Any]:
+    """The columns of the leg to a phone that is about to ring for an offer."""
+    return row_of(
+        leg,
+        leg.outgoing.facts,
+        **owner,
+        call_id=call_id,
+        offer_id=offer_id,
+        direction=LegDirection.OUTGOING,
+        state=LegState.INVITING,
+        created_at=now,
+        answered_at=None,
+    )
+
+
 def agreed(leg: Leg) -> dict[str, Any]:
     """The columns of what the phone agreed to; all null until it has."""
     agreement = leg.agreement

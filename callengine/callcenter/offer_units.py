@@ -19,8 +19,6 @@ from callengine.vocabulary import (
     COMPLETED_ELSEWHERE,
     CallState,
     EntryState,
-    LegDirection,
-    LegState,
     OfferState,
 )
 
@@ -85,7 +83,11 @@ def _store_offer(tx: Transaction, call: Call, offer: Offer, queue: Queue, owner:
             "round": number,
         },
     )
-    legs.insert_legs(tx, [_leg_row(leg, call, offer, owner, tx.now) for leg in offer.legs])
+    phones = [
+        leg_rows.row_of_phone(leg, owner=owner, call_id=call.id, offer_id=offer.id, now=tx.now)
+        for leg in offer.legs
+    ]
+    legs.insert_legs(tx, phones)
     tx.add_event(
         EventType.CALL_OFFERED,
         call_id=call.id,
@@ -95,20 +97,6 @@ def _store_offer(tx: Transaction, call: Call, offer: Offer, queue: Queue, owner:
         phones=len(offer.legs),
         round=number,
         decision=call.entry.decision,
-    )
-
-
-def _leg_row(leg: Leg, call: Call, offer: Offer, owner: Owner, now: float) -> dict[str, object]:
-    return leg_rows.row_of(
-        leg,
-        leg.outgoing.facts,
-        **owner,
-        call_id=call.id,
-        offer_id=offer.id,
-        direction=LegDirection.OUTGOING,
-        state=LegState.INVITING,
-        created_at=now,
-        answered_at=None,
     )
 
 

@@ -31,8 +31,6 @@ from callengine.vocabulary import (
     COMPLETED_ELSEWHERE,
     CallState,
     Disposition,
-    LegDirection,
-    LegState,
     OfferState,
     Party,
 )
@@ -144,26 +142,18 @@ class Outbound:
                 "deadline_at": offer.deadline_at,
             },
         )
-        legs.insert_legs(tx, [self._phone_row(leg, call, offer, tx.now) for leg in offer.legs])
+        owner = self._arrivals.owner
+        phones = [
+            leg_rows.row_of_phone(leg, owner=owner, call_id=call.id, offer_id=offer.id, now=tx.now)
+            for leg in offer.legs
+        ]
+        legs.insert_legs(tx, phones)
         tx.add_event(
             EventType.CALL_OFFERED,
             call_id=call.id,
             agent=offer.agent_name,
             offer_id=offer.id,
             phones=len(offer.legs),
-        )
-
-    def _phone_row(self, leg: Leg, call: Call, offer: Offer, now: float) -> dict[str, Any]:
-        return leg_rows.row_of(
-            leg,
-            leg.outgoing.facts,
-            **self._arrivals.owner,
-            call_id=call.id,
-            offer_id=offer.id,
-            direction=LegDirection.OUTGOING,
-            state=LegState.INVITING,
-            created_at=now,
-            answered_at=None,
         )
 
     def _store_refusal(self, call: Call, called: Agent, made_by: Agent | None, tx: Transaction) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -36,7 +37,7 @@ class TimeZone:
         return value
 
 
-class _List:
+class _List(ABC):
     verbatim = False
 
     def read(self, value: object) -> tuple[str, ...]:
@@ -51,8 +52,9 @@ class _List:
         """As a settings file has it."""
         return list(value) if isinstance(value, tuple) else value
 
+    @abstractmethod
     def _is_good(self, text: str) -> bool:
-        raise NotImplementedError
+        """Whether this may stand in the list."""
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ class PaperCenter:
         self._units = units
         self._opened = opened
         self._settled_at = -1
-        self._connections = 0
+        self._connections: int | None = None
+        """The fewest that were ever in use: those that the service holds all the time."""
         self._running: ExitStack | None = None
         self._parts: Parts | None = None
         time.settle = self.settle
@@ -194,9 +195,11 @@ class PaperCenter:
 
     def _is_reading(self) -> bool:
         """Whether a greenlet waits for a database server."""
-        if self._parts is None or not self._connections:
+        if self._parts is None or self._connections is None:
             return False
-        return bool(self._parts.base.engine.pool.checkedout() > self._connections)  # type: ignore[attr-defined]
+        in_use: int = self._parts.base.engine.pool.checkedout()  # type: ignore[attr-defined]
+        self._connections = min(self._connections, in_use)
+        return in_use > self._connections
 
 
 def _wait_for(committer: Committer) -> None:

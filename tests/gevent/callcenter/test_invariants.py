@@ -199,7 +199,9 @@ class Floor(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-5000.0, -30.0, 30.0, 5000.0]))
     def the_clock_is_set(self, seconds: float) -> None:
+        """What was before is judged before: the times of whoever waits are moved, those of the past stay."""
         self.rest()
+        self.holds()
         self.center.time.set_by(seconds)
         self.center.time.advance(0.6)
         self.rest()

@@ -117,10 +117,11 @@ def points(life: Life, counts: range, *, long: bool = True) -> list[object]:
     [
         *points(nobody_rang, range(1, 2), long=False),
         *points(answered, range(2, 4), long=False),
+        *points(refused, range(2, 3), long=False),
         *points(paused, range(1, 3), long=False),
         *points(answered, range(4, 5)),
         *points(hung_up_by_bob, range(3, 5)),
-        *points(refused, range(2, 4)),
+        *points(refused, range(3, 4)),
         *points(given_up, range(2, 3)),
         *points(paused, range(3, 4)),
     ],
