@@ -207,8 +207,8 @@ def _is_free(agent: Row, center: PaperCenter) -> bool:
 
 
 def _stays(agent: Row) -> bool:
-    """Whether it is not to be signed off after its call."""
-    return bool(agent.get("signed_on", True)) or agent["load"] == 0
+    """Whether it is neither to be signed off after its call nor still has its wrap-up before it."""
+    return agent["load"] == 0 or (bool(agent["signed_on"]) and agent["wrap_up_until"] is None)
 
 
 def _memory(center: PaperCenter, rows: Rows) -> Iterator[str]:
