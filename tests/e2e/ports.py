@@ -1,35 +1,87 @@
-"""Ports that nobody uses at the moment, for services and phones that tests start."""
+"""Ports that nobody uses at the moment, for services and phones that tests start.
+
+Many tests run beside each other, each in a process of its own: a process takes a block of ports for itself
+and gives them out one after the other.
+"""
 
 from __future__ import annotations
 
-import random
+import fcntl
+import os
 import socket
+import tempfile
+from functools import cache
+from pathlib import Path
 
-_FIRST, _LAST = 10_000, 16_383
-"""Below what the kernel gives to those who ask for any port, and below the media ports: nobody comes there by
-chance, though many tests run beside each other."""
+_LOCKS = Path(tempfile.gettempdir()) / f"callengine-test-ports-{os.getuid()}"
+_UDP, _TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
+
+
+class _Block:
+    """The ports of this process among those from `first` on, as many blocks of `size` as there are."""
+
+    def __init__(self, first: int, *, size: int, blocks: int) -> None:
+        self._size = size
+        self._first = first + size * _lock_one_of(range(first, first + blocks))
+        self._taken = 0
+
+    def take(self, wanted: int) -> range:
+        """The next `wanted` ports, the first one even if they are; after the last comes the first again."""
+        if self._taken + wanted > self._size:
+            self._taken = 0
+        first = self._first + self._taken
+        self._taken += wanted
+        return range(first, first + wanted)
+
+
+@cache
+def _single_ports() -> _Block:
+    """Below what the kernel gives to those who ask for any port, and below the media ports."""
+    return _Block(10_000, size=530, blocks=12)
+
+
+@cache
+def _ranges() -> _Block:
+    """Above what services take that were told nothing, and call centers within a test (20000 to 20999)."""
+    return _Block(21_000, size=690, blocks=10)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that was free a moment ago, for UDP and TCP alike."""
     while True:
-        port = random.randint(_FIRST, _LAST)
-        if _is_free(port, host) and _is_free(port, host, socket.SOCK_STREAM):
+        [port] = _single_ports().take(1)
+        if _is_free(port, host, _UDP) and _is_free(port, host, _TCP):
             return port
 
 
 def free_udp_range(size: int, host: str = "127.0.0.1") -> tuple[int, int]:
-    """First and last of `size` neighbouring UDP ports, the first one even, at a random place.
-
-    It lies above what services take that were told nothing, and call centers within a test (20000 to 20999).
-    """
+    """First and last of `size` neighbouring UDP ports, the first one even; `size` is even and at most 690."""
     while True:
-        first = random.randrange(21000, 27900 - size, 2)
-        if all(_is_free(port, host) for port in range(first, first + size)):
-            return first, first + size - 1
+        ports = _ranges().take(size)
+        if all(_is_free(port, host, _UDP) for port in ports):
+            return ports[0], ports[-1]
 
 
-def _is_free(port: int, host: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
+def _lock_one_of(numbers: range) -> int:
+    """Which of `numbers`, counted from 0, this process has now until it ends, and no other one.
+
+    Each is a byte of a file, which stays open: a process's locks end when it closes the file anywhere.
+    """
+    for index, number in enumerate(numbers):
+        try:
+            fcntl.lockf(_lock_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+        except BlockingIOError:
+            continue
+        return index
+    raise AssertionError(f"all blocks of ports are taken by other tests: {_LOCKS}")
+
+
+@cache
+def _lock_file() -> int:
+    return os.open(_LOCKS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_free(port: int, host: str, kind: socket.SocketKind) -> bool:
     with socket.socket(socket.AF_INET, kind) as probe:
         try:
             probe.bind((host, port))

@@ -7,13 +7,19 @@ from sqlalchemy import ColumnElement, Select, bindparam, case, insert, select, u
 from sqlalchemy.engine import Connection
 
 from callengine.db.base import table_of
-from callengine.db.models import Call, Leg
+from callengine.db.models import Binding, Call, Leg
 from callengine.db.transaction import Transaction
 from callengine.vocabulary import LEGS_UP, LIVE_LEGS, LegRole, LegState
 
-_legs, _calls = table_of(Leg), table_of(Call)
+_legs, _calls, _bindings = table_of(Leg), table_of(Call), table_of(Binding)
 
-INSERT = insert(_legs)
+_binding_that_is_left = (
+    select(_bindings.c.id)
+    .where(_bindings.c.id == bindparam("binding_key"))
+    .with_for_update(read=True, key_share=True)
+    .scalar_subquery()
+)
+INSERT = insert(_legs).values(binding_id=_binding_that_is_left)
 CONNECT = update(_legs).where(_legs.c.id == bindparam("leg_key"), _legs.c.state == LegState.INVITING)
 CHANGE = update(_legs).where(_legs.c.id == bindparam("leg_key"))
 END = (
@@ -39,9 +45,12 @@ LIVE = _with_agent(_legs.c.node == bindparam("node"), _legs.c.state.in_(LIVE_LEG
 
 
 def insert_legs(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store new legs; each row has a value for each column that is not null."""
+    """Store new legs; each row has a value for each column that is not null.
+
+    A phone may have unregistered since its leg was made: then the leg has no binding, as if that came later.
+    """
     for row in rows:
-        tx.change(INSERT, row)
+        tx.change(INSERT, {**row, "binding_key": row["binding_id"]})
 
 
 def connect(tx: Transaction, leg_id: str, columns: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ class Chaos:
         agents = [f"a{number:02}" for number in range(size.agents)]
         callers = [f"c{number:03}" for number in range(size.callers)]
         self.service = Service(directory / "service", agents=agents, settings=_settings(size))
-        ports = _ports(size.agents + size.callers)
+        ports = [free_port() for _ in range(size.agents + size.callers)]
         orders = orders_for(
             agents=agents,
             callers=callers,
@@ -276,13 +276,6 @@ def _settings(size: Size) -> dict[str, str]:
         "LOG__LEVEL": "INFO",
         "LOG__HUB_BLOCKED_MS": "40",
     }
-
-
-def _ports(count: int) -> list[int]:
-    found: dict[int, None] = {}
-    while len(found) < count:
-        found[free_port()] = None
-    return list(found)
 
 
 def _roster(directory: Path, agents: Sequence[str]) -> Path:

@@ -92,7 +92,6 @@ class Floor:
         self.media_pids: set[int] = set()
         self._answers: dict[int, list[tuple[int, str, float]]] = {}
         self._questions = itertools.count(1)
-        self._ports = {each.sip_port for each in orders}
         self._lock = threading.RLock()
         self._path = str(directory / "audio.sock")
         self._output = (directory / "phones.out").open("ab")
@@ -148,18 +147,11 @@ class Floor:
     def bear(self, phone: PhoneSeen, delay: float = 0.0) -> None:
         """Switch a phone on; a caller calls after `delay` seconds."""
         seed = f"{phone.orders.seed}-{phone.lives}"
-        orders = replace(phone.orders, seed=seed, rtp_port=self._fresh_port(), start_after=delay)
+        orders = replace(phone.orders, seed=seed, rtp_port=free_port(), start_after=delay)
         phone.lives += 1
         assert self._nursery.stdin is not None
         self._nursery.stdin.write(json.dumps(asdict(orders)).encode() + b"\n")
         self._nursery.stdin.flush()
-
-    def _fresh_port(self) -> int:
-        """One that no phone of this floor ever had: the next one may not have opened its own yet."""
-        while (port := free_port()) in self._ports:
-            pass
-        self._ports.add(port)
-        return port
 
     def kill(self, phone: PhoneSeen) -> None:
         """As if the power was cut."""

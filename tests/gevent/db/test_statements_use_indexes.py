@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Engine, Insert, bindparam, delete, insert, select, update
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import Select
 from sqlalchemy.types import TypeEngine
@@ -48,7 +48,10 @@ FOUND = dict(statements())
 
 def some_values(statement: Statement, engine: Engine) -> dict[str, Any]:
     """A value of the right type for each parameter that the statement leaves open."""
-    compiled = statement.compile(dialect=engine.dialect)
+    columns = None
+    if isinstance(statement, Insert) and statement.select is None:
+        columns = statement.table.c.keys()
+    compiled = statement.compile(dialect=engine.dialect, column_keys=columns)
     open_ones = {name: bind for name, bind in compiled.binds.items() if bind.required}
     return {name: _value(bind.type) for name, bind in open_ones.items()}
 

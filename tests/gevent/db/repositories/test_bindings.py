@@ -4,10 +4,12 @@ import pytest
 from sqlalchemy import Engine
 
 from callengine.db.committer import Committer
-from callengine.db.models import Agent
-from callengine.db.repositories import bindings
+from callengine.db.models import Agent, Call, Queue
+from callengine.db.repositories import bindings, legs
 from callengine.db.repositories.bindings import BindingRecord, GoneBinding
+from callengine.db.transaction import Transaction
 from callengine.errors import AgentNotFound, DatabaseError, GuardFailed
+from callengine.events.types import EventType
 from tests.fakes import rows
 from tests.fakes.clock import FakeClock
 
@@ -109,3 +111,20 @@ def test_what_has_expired_is_removed_and_told(committer: Committer, clock: FakeC
         GoneBinding(2, "bob", PHONE.contact, remaining=0),
     ]
     assert committer.commit(bindings.remove_expired) == []
+
+
+def test_a_leg_outlives_the_binding_that_it_was_made_for(committer: Committer, engine: Engine) -> None:
+    [stored] = committer.commit(lambda tx: bindings.apply(tx, "alice", added=[PHONE]))
+    with engine.begin() as connection:
+        rows.store(connection, Queue, rows.queue())
+        rows.store(connection, Call, rows.call())
+
+    def store_leg(tx: Transaction) -> None:
+        legs.insert_legs(tx, [rows.leg(binding_id=stored.id)])
+        tx.add_event(EventType.LEG_CLOSED, call_id="c" * 32)
+
+    committer.commit(lambda tx: bindings.apply(tx, "alice", removed=[stored.contact]))
+    committer.commit(store_leg)
+    with engine.connect() as connection:
+        [leg] = legs.of_call(connection, "c" * 32)
+    assert leg["binding_id"] is None
