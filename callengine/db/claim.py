@@ -12,9 +12,10 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from callengine.db.engine import in_memory
 from callengine.errors import DatabaseError
@@ -60,7 +61,13 @@ class _ServersClaim(Claim):
         return unused or self._claimed()
 
     def give_back(self, connection: Connection) -> None:
-        """Not to the pool: the claim would go with it to whoever reads over it next."""
+        """Not to the pool: the claim would go with it to whoever reads over it next.
+
+        The server learns of a connection's end only later; until then the next process would be refused.
+        """
+        with suppress(SQLAlchemyError):
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _KEY})
         connection.invalidate()
         connection.close()
 

@@ -13,7 +13,13 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-_LOCKS = Path(tempfile.gettempdir()) / f"callengine-test-ports-{os.getuid()}"
+_LOCKS = os.open(
+    Path(tempfile.gettempdir()) / f"callengine-test-ports-{os.getuid()}",
+    os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
+    0o600,
+)
+"""Open from the start, so that no test finds one descriptor more than before, until the process ends: its locks
+end when it closes the file anywhere."""
 _UDP, _TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
 
 
@@ -68,20 +74,15 @@ def free_udp_range(size: int, host: str = "127.0.0.1") -> tuple[int, int]:
 def _lock_one_of(numbers: range) -> int:
     """Which of `numbers`, counted from 0, this process has now until it ends, and no other one.
 
-    Each is a byte of a file, which stays open: a process's locks end when it closes the file anywhere.
+    Each is a byte of a file.
     """
     for index, number in enumerate(numbers):
         try:
-            fcntl.lockf(_lock_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+            fcntl.lockf(_LOCKS, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
         except BlockingIOError:
             continue
         return index
-    raise AssertionError(f"all blocks of ports are taken by other tests: {_LOCKS}")
-
-
-@cache
-def _lock_file() -> int:
-    return os.open(_LOCKS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    raise AssertionError("all blocks of ports are taken by other tests")
 
 
 def _is_free(port: int, host: str, kind: socket.SocketKind) -> bool:

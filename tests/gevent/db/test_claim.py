@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gevent
 import pytest
 
 from callengine.db.claim import DatabaseClaimed, claim
@@ -75,6 +76,10 @@ def test_who_has_lost_the_claim_writes_nothing_until_it_has_it_again(databases: 
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid IN"
                 " (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
             )
+            left = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM"
+            left += " pg_database WHERE datname = current_database())"
+            while connection.exec_driver_sql(left).scalar_one():
+                gevent.sleep(0.01)
         with claim(other):
             for _ in range(2):
                 with pytest.raises(DatabaseError):
@@ -85,6 +90,16 @@ def test_who_has_lost_the_claim_writes_nothing_until_it_has_it_again(databases: 
         committer.stop()
     with claim(other), reading(other) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM event_log").scalar_one() == 2
+    for each in (engine, other):
+        each.dispose()
+
+
+def test_the_next_one_has_it_at_once(databases: Databases) -> None:
+    engine, other = (make_engine(url) for url in [databases.new()] * 2)
+    for _ in range(50):
+        for each in (engine, other):
+            with claim(each):
+                pass
     for each in (engine, other):
         each.dispose()
 
