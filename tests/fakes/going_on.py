@@ -75,19 +75,22 @@ class GoingOn:
                 continue
             first = self._first_arrivals.setdefault(entry["call_id"], entry["first_arrived_at"])
             if abs(first - entry["first_arrived_at"]) > MARGIN:
-                yield f"{entry['call_id']} arrived at {first}, by {entry['id']} at {entry['first_arrived_at']}"
+                by_place = entry["first_arrived_at"]
+                yield f"{entry['call_id']} arrived at {first}, and by {entry['id']} at {by_place}"
             if entry["state"] not in LIVE_ENTRIES:
                 self._past.add(entry["id"])
 
     def _one_place(self, rows: Rows) -> Iterator[str]:
         """A caller who went on has a place where it is now, and its call has ended if it has none."""
         for call in rows.calls:
+            if call["queue_id"] is None:
+                continue
             places = [entry["state"] for entry in rows.entries_of(call["id"])]
             live = sum(state in LIVE_ENTRIES for state in places)
             if live != (call["state"] in (CallState.QUEUED, CallState.OFFERED)):
                 yield f"{call['id']} is {call['state']} and has the places {places}"
             last = [state for state in places if state != EntryState.OVERFLOWED]
-            if places and len(last) != 1:
+            if len(last) != 1:
                 yield f"{call['id']} is {call['state']}, and was left at one of {places}"
 
     def _steps(self, rows: Rows, news: Sequence[Event]) -> Iterator[str]:
