@@ -209,6 +209,7 @@ class Roster:
         if "skill" in payload:
             others = {name: level for name, level in agent.levels.items() if name != payload["skill"]}
             agent.levels = others | ({payload["skill"]: payload["level"]} if payload["level"] else {})
+            self._tell(agent.queue_ids)
         self._place(agent)
 
     def _delay(self, agent: Agent, until: float | None) -> None:
@@ -229,6 +230,7 @@ class Roster:
         agent = self._by_id.get(record.id)
         if agent is not None:
             self._take_out(agent)
+            self._tell(agent.queue_ids)
             _take_over(agent, record)
             agent.delayed_until = None
             self._delay(agent, record.delayed_until)

@@ -37,7 +37,7 @@ class _Block:
 @cache
 def _single_ports() -> _Block:
     """Below what the kernel gives to those who ask for any port, and below the media ports."""
-    return _Block(10_000, size=530, blocks=12)
+    return _Block(10_000, size=640, blocks=10)
 
 
 @cache
@@ -47,9 +47,12 @@ def _ranges() -> _Block:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that was free a moment ago, for UDP and TCP alike."""
+    """A port that was free a moment ago, for UDP and TCP alike; nor is the next one given to anybody else.
+
+    baresip takes that for TLS.
+    """
     while True:
-        [port] = _single_ports().take(1)
+        port, _ = _single_ports().take(2)
         if _is_free(port, host, _UDP) and _is_free(port, host, _TCP):
             return port
 

@@ -156,6 +156,14 @@ def test_who_goes_away_is_not_waited_for(state: str) -> None:
     assert not roster.find("alice").is_here
 
 
+def test_who_is_busy_and_forgets_a_skill_is_not_waited_for() -> None:
+    roster, told = Roster([agent()]), list[int]()
+    roster.apply(changed(new="busy", load=1))
+    roster.on_free = told.append
+    roster.apply(described(skill="french", level=0))
+    assert told == [QUEUE]
+
+
 def test_who_is_removed_is_gone() -> None:
     roster, told = Roster([agent()]), list[int]()
     roster.on_free = told.append
