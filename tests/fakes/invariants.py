@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Engine, text
-
-from callengine.callcenter.agent_states import CLAIMABLE
-from callengine.callcenter.calls import Entry
-from callengine.db.engine import reading
 from callengine.events.types import EventType
 from callengine.vocabulary import (
     COMPLETED_ELSEWHERE,
@@ -27,9 +20,10 @@ from callengine.vocabulary import (
     EntryState,
     OfferState,
 )
+from tests.fakes.committed import Row, Rows
+from tests.fakes.lines import idle_beside_waiting, out_of_order, overdue
 from tests.fakes.paper_center import PaperCenter
-
-Row = dict[str, Any]
+from tests.fakes.prospects import Prospects
 
 _OF_LIVE_CALL = {
     CallState.QUEUED: EntryState.WAITING,
@@ -39,45 +33,12 @@ _OF_LIVE_CALL = {
 _HAD_THE_CALL = (OfferState.CONNECTED, OfferState.ENDED)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Everything, as it was committed at one moment."""
-
-    agents: list[Row]
-    queues: list[Row]
-    memberships: list[Row]
-    calls: list[Row]
-    entries: list[Row]
-    offers: list[Row]
-    legs: list[Row]
-
-    def offers_of(self, call_id: str) -> list[Row]:
-        return [offer for offer in self.offers if offer["call_id"] == call_id]
-
-    def made_by(self) -> dict[str, int | None]:
-        """The agent that has made a call, by the id of its place; it is not offered its own call."""
-        maker = {call["id"]: call["from_agent_id"] for call in self.calls}
-        return {entry["id"]: maker[entry["call_id"]] for entry in self.entries}
-
-    def entries_of(self, call_id: str) -> list[Row]:
-        return [entry for entry in self.entries if entry["call_id"] == call_id]
-
-
-def read_rows(engine: Engine) -> Rows:
-    """One view of the database: PostgreSQL is asked for one, SQLite gives it."""
-    with reading(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        tables = ("agents", "queues", "memberships", "calls", "queue_entries", "offers", "legs")
-        found = [connection.execute(text(f"SELECT * FROM {table}")).mappings() for table in tables]
-        return Rows(*[[dict(row) for row in rows] for rows in found])
-
-
 def of_rows(rows: Rows) -> Iterator[str]:
     """What is wrong with the rows in themselves."""
     yield from _loads(rows)
     yield from _calls(rows)
     yield from _depths(rows)
+    yield from _rounds(rows)
 
 
 def _loads(rows: Rows) -> Iterator[str]:
@@ -138,6 +99,25 @@ def _calls(rows: Rows) -> Iterator[str]:
             yield f"call {key} is {state} and has the places {live}"
 
 
+def _rounds(rows: Rows) -> Iterator[str]:
+    """A round goes to several agents only by `ring_all`; who answers has the call, and no other rings."""
+    strategies = {queue["id"]: queue["strategy"] for queue in rows.queues}
+    queue_of = {entry["id"]: entry["queue_id"] for entry in rows.entries}
+    rounds: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
+    for offer in rows.offers:
+        if offer["entry_id"]:
+            rounds[offer["entry_id"], offer["round"]].append(offer)
+    for (entry_id, number), offers in rounds.items():
+        what, states = f"round {number} of {entry_id}", [offer["state"] for offer in offers]
+        if len(offers) > 1 and strategies[queue_of[entry_id]] != "ring_all":
+            yield f"{what} went to {len(offers)} agents at once"
+        answered = [offer for offer in offers if offer["state"] in _HAD_THE_CALL]
+        if len(answered) > 1:
+            yield f"{what} was answered by {len(answered)} agents"
+        if answered and OfferState.RINGING in states:
+            yield f"{what} is answered and rings: {states}"
+
+
 def _depths(rows: Rows) -> Iterator[str]:
     for queue in rows.queues:
         inside = [e for e in rows.entries if e["queue_id"] == queue["id"] and e["state"] in LIVE_ENTRIES]
@@ -149,9 +129,11 @@ def _depths(rows: Rows) -> Iterator[str]:
 
 def at_rest(center: PaperCenter, rows: Rows) -> Iterator[str]:
     """What is wrong although nothing happens any more."""
+    prospects = Prospects(rows, ageing=center.ageing)
     yield from _lost(center, rows)
-    yield from _lines(center, rows)
-    yield from _idle_beside_waiting(center, rows)
+    yield from out_of_order(center, prospects)
+    yield from idle_beside_waiting(center, prospects)
+    yield from overdue(center, rows)
     yield from _memory(center, rows)
     yield from center.complaints
     repaired = [event for event in center.events if event.type == EventType.STATE_REPAIRED]
@@ -171,46 +153,6 @@ def _lost(center: PaperCenter, rows: Rows) -> Iterator[str]:
     yield from (f"call {key} has no caller any more" for key in live - up)
 
 
-def _lines(center: PaperCenter, rows: Rows) -> Iterator[str]:
-    """Who waits by the rows stands in line, in the order of priority and first arrival."""
-    for queue in center.parts.people.queues:
-        waiting = [
-            entry
-            for entry in rows.entries
-            if entry["queue_id"] == queue.id and entry["state"] == EntryState.WAITING
-        ]
-        waiting.sort(key=lambda entry: (-entry["priority"], entry["first_arrived_at"], entry["id"]))
-        in_line, by_rows = [entry.id for entry in queue.line], [entry["id"] for entry in waiting]
-        if in_line != by_rows:
-            yield f"the line of {queue.name} is {in_line}, and by the rows {by_rows}"
-
-
-def _idle_beside_waiting(center: PaperCenter, rows: Rows) -> Iterator[str]:
-    """No agent that could be rung is free beside a caller who waits, unless it has just missed that call."""
-    serves = {(row["queue_id"], row["agent_id"]) for row in rows.memberships}
-    made_by = rows.made_by()
-    for queue in center.parts.people.queues:
-        for entry in queue.line:
-            for agent in rows.agents:
-                is_possible = (queue.id, agent["id"]) in serves and made_by[entry.id] != agent["id"]
-                is_skipped = agent["id"] in entry.missed and center.time.monotonic() < entry.retry_at
-                if is_possible and not is_skipped and _is_free(agent, center):
-                    yield f"{agent['name']} is free and {entry.id} waits in {queue.name}"
-
-
-def _is_free(agent: Row, center: PaperCenter) -> bool:
-    is_delayed = (agent["delayed_until"] or 0.0) > center.time.now()
-    is_leaving = agent["pause_next_reason"] is not None or not _stays(agent)
-    has_room = agent["state"] in CLAIMABLE and agent["load"] < agent["max_concurrent_calls"]
-    has_phone = bool(center.parts.people.presence.bindings_of(agent["name"]))
-    return has_room and has_phone and not is_delayed and not is_leaving
-
-
-def _stays(agent: Row) -> bool:
-    """Whether it is neither to be signed off after its call nor still has its wrap-up before it."""
-    return agent["load"] == 0 or (bool(agent["signed_on"]) and agent["wrap_up_until"] is None)
-
-
 def _memory(center: PaperCenter, rows: Rows) -> Iterator[str]:
     """The roster is what the rows are, and dispatch holds nobody."""
     for agent in rows.agents:
@@ -220,37 +162,3 @@ def _memory(center: PaperCenter, rows: Rows) -> Iterator[str]:
             yield f"{known.name} is {by_rows}, in memory {by_memory}"
         if known.held:
             yield f"{known.name} is held and nothing happens"
-
-
-class OrderOfService:
-    """Nobody is passed over: an agent gets the first in line whom it may have.
-
-    Looked at each time that all is at rest, it judges what was offered since: who stood in line all the time,
-    before the caller that was offered, should have had that agent.
-    """
-
-    def __init__(self, center: PaperCenter) -> None:
-        self._center = center
-        self._seen = 0
-        self._lines: dict[str, list[Entry]] = {}
-
-    def judge(self, rows: Rows) -> Iterator[str]:
-        """Who was passed over since the last time."""
-        news = [event for event in self._center.events[self._seen :] if event.type == EventType.CALL_OFFERED]
-        self._seen = len(self._center.events)
-        call_of = {entry["id"]: entry["call_id"] for entry in rows.entries}
-        ranks = {entry["call_id"]: (-entry["priority"], entry["first_arrived_at"]) for entry in rows.entries}
-        moved, made_by = {event.call_id for event in news}, rows.made_by()
-        agents = {agent["name"]: agent["id"] for agent in rows.agents}
-        for event in news:
-            for entry in self._lines.get(event.queue or "", ()):
-                key = call_of[entry.id]
-                agent = agents[event.agent or ""]
-                stood_there = key not in moved and entry in self._line(event.queue or "")
-                may_have = agent not in entry.missed and made_by[entry.id] != agent
-                if stood_there and may_have and ranks[key] < ranks[event.call_id or ""]:
-                    yield f"{event.agent} was given {event.call_id}, and {key} stood before it"
-        self._lines = {queue.name: list(queue.line) for queue in self._center.parts.people.queues}
-
-    def _line(self, name: str) -> list[Entry]:
-        return list(self._center.parts.people.queues.find(name).line)

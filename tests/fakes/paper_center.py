@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -20,22 +20,24 @@ from loguru import logger
 
 from callengine import foundation, greenlets, store
 from callengine.assembly import Parts, assemble, begin
+from callengine.callcenter.calls import Entry
+from callengine.callcenter.roster import Agent
 from callengine.clock import SystemClock
 from callengine.config import load
 from callengine.db import schema
 from callengine.db.checkpoint import Checkpointer
 from callengine.db.committer import Committer, Pending
-from callengine.db.repositories.agents import add_agent
 from callengine.ending import hang_up_all
 from callengine.errors import DatabaseError
 from callengine.events.types import Event
-from callengine.sip.auth import ha1
+from callengine.people import People
 from callengine.sip.outgoing_session import OutgoingSession
 from callengine.sip.transport import switch
 from tests.fakes.paper_network import PaperNetwork
-from tests.fakes.phone import Phone, Script, just_ring
+from tests.fakes.phone import CALLER, Phone, Script, just_ring
 from tests.fakes.silent_media import SilentMedia
 from tests.fakes.virtual_time import VirtualTime, virtual_time
+from tests.fakes.workers import Worker, add_workers
 
 DOMAIN = "127.0.0.1"
 _NEVER_MS = "3600000"
@@ -52,15 +54,6 @@ _SETTINGS = {
     "DATABASE__URL": "sqlite:none",
 }
 """The safety nets are out of reach: what needs them is found."""
-
-
-@dataclass(frozen=True)
-class Worker:
-    """An agent that is to be there."""
-
-    name: str
-    queues: tuple[str, ...] = ("support",)
-    capacity: int = 1
 
 
 @dataclass
@@ -105,6 +98,12 @@ class PaperCenter:
         """What has been committed, in order."""
         self.complaints: list[str] = []
         """What the service has logged as an error."""
+        self.ageing = 0.0
+        """By how many points a caller grows more urgent in a minute."""
+        self.held: set[int] = set()
+        """The agents that dispatch has chosen since somebody emptied this, whatever became of it."""
+        self.missed: set[tuple[str, int]] = set()
+        """The places in queues whose callers an agent has ever missed, or could not be claimed for."""
         self._units = units
         self._opened = opened
         self._settled_at = -1
@@ -123,15 +122,30 @@ class PaperCenter:
         """Start the service on the database `url`, which has all tables, with these agents."""
         settings = load(_environment({**variables, "DATABASE__URL": url}))
         with store.offline(settings) as committer:
-            for worker in workers:
-                committer.commit(partial(_add, worker=worker))
+            committer.commit(partial(add_workers, workers=workers, realm=DOMAIN))
         running = ExitStack()
         self._parts = assemble(settings, SystemClock(), running, lambda _sink: SilentMedia())
         self._parts.base.bus.subscribe(self.events.append)
+        self.ageing = settings.routing.ageing_points_per_minute
+        self._watch_dispatch(self._parts.people)
         begin(self._parts, running)
         self._running = running
         self.settle()
         self._connections = self.parts.base.engine.pool.checkedout()  # type: ignore[attr-defined]
+
+    def _watch_dispatch(self, people: People) -> None:
+        """Note what is in motion: the order of service is judged by what is not."""
+        hold, miss = people.roster.hold, people.dispatch.missed
+
+        def held(agent: Agent) -> None:
+            self.held.add(agent.id)
+            hold(agent)
+
+        def missed(entry: Entry, agent_id: int) -> None:
+            self.missed.add((entry.id, agent_id))
+            miss(entry, agent_id)
+
+        vars(people.roster)["hold"], vars(people.dispatch)["missed"] = held, missed
 
     def agent_phone(self, name: str, *, script: Script = just_ring) -> Phone:
         """A phone of the agent, registered."""
@@ -139,9 +153,9 @@ class PaperCenter:
         phone.register()
         return phone
 
-    def dial(self, number: str) -> OutgoingSession:
+    def dial(self, number: str, *, from_: str = CALLER) -> OutgoingSession:
         """A caller calls, and takes the answer if one comes."""
-        return self._has_dialled(self._phone("caller", just_ring).dial(number))
+        return self._has_dialled(self._phone("caller", just_ring).dial(number, from_=from_))
 
     def dial_as_agent(self, phone: Phone, number: str) -> OutgoingSession:
         """An agent calls from its phone, and takes the answer if one comes."""
@@ -213,22 +227,6 @@ def _wait_for(committer: Committer) -> None:
 def _take_answer(session: OutgoingSession) -> None:
     session.final.wait()
     session.acknowledge()
-
-
-def _add(tx: Any, worker: Worker) -> None:
-    add_agent(
-        tx,
-        worker.name,
-        ha1=_secrets(worker.name),
-        realm=DOMAIN,
-        queues=worker.queues,
-        max_concurrent_calls=worker.capacity,
-    )
-
-
-@lru_cache
-def _secrets(name: str) -> dict[str, str]:
-    return {algorithm: ha1(name, DOMAIN, "secret", algorithm) for algorithm in ("MD5", "SHA-256")}
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:

@@ -7,10 +7,11 @@ from functools import partial
 
 import pytest
 
+from tests.fakes.committed import read_rows
 from tests.fakes.databases import Databases
-from tests.fakes.invariants import read_rows
-from tests.fakes.paper_center import PaperCenter, Worker, paper_center
+from tests.fakes.paper_center import PaperCenter, paper_center
 from tests.fakes.phone import answer
+from tests.fakes.workers import Worker
 
 NAMES = ("alice", "bob", "carol")
 CALLS = 20

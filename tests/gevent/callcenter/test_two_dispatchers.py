@@ -43,8 +43,9 @@ from callengine.events.types import EventType
 from callengine.sip.session import Session
 from callengine.vocabulary import AgentState, EntryState
 from tests.fakes import rows
+from tests.fakes.committed import read_rows
 from tests.fakes.databases import Databases
-from tests.fakes.invariants import of_rows, read_rows
+from tests.fakes.invariants import of_rows
 from tests.gevent.callcenter.test_guards import Removal, believed, unasked
 
 CALLERS = 16
