@@ -18,8 +18,8 @@ _LOCKS = os.open(
     os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
     0o600,
 )
-"""Open from the start, so that no test finds one descriptor more than before, until the process ends: its locks
-end when it closes the file anywhere."""
+"""Open from the start, so that no test finds one descriptor more than before, until the process ends: its
+locks end when it closes the file anywhere."""
 _UDP, _TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
 
 
