@@ -125,7 +125,7 @@ def release(
         happening,
         cause=cause,
         call_id=call_id,
-        free_since=agent.available_since if keeps_idle_time else None,
+        free_since=agent.available_since if keeps_idle_time else tx.now,
         load=agent.load - 1,
         wrap_up_next_seconds=wrap_up,
         wrap_up_until=tx.now + max(wrap_up, rest_of_wrap_up),
@@ -265,7 +265,8 @@ def change(
 ) -> None:
     """Do to the agent what the table says, and change what else is in `values`, fields of its standing.
 
-    Nothing is stored or told if nothing changes. `free_since` is when it became free, if not now.
+    Nothing is stored or told if nothing changes. `free_since` is from when on its idle time counts, if it has
+    given something back; else it counts from now if it becomes free, or as before.
     """
     new = replace(old, state=next_state(old.state, happening), **values)
     new = _settled(old, new, now=tx.now, free_since=free_since)
@@ -284,7 +285,7 @@ def _settled(
     return replace(
         new,
         state_since=old.state_since if state is old.state else now,
-        available_since=_available_since(old, state, free_since or now),
+        available_since=_available_since(old, state, now=now, free_since=free_since),
         signed_on=new.signed_on and not is_offline,
         wrap_up_until=_wrap_up_until(old, new),
         wrap_up_next_seconds=new.wrap_up_next_seconds if new.load else 0.0,
@@ -302,12 +303,18 @@ def _wrap_up_until(old: AgentStanding, new: AgentStanding) -> float | None:
     return old.wrap_up_until if new.load else None
 
 
-def _available_since(old: AgentStanding, state: AgentState, free_since: float) -> float | None:
+def _available_since(
+    old: AgentStanding, state: AgentState, *, now: float, free_since: float | None
+) -> float | None:
     if state is AgentState.OFFLINE:
         return None
-    if state is AgentState.AVAILABLE and old.state is not AgentState.AVAILABLE:
+    if free_since is not None:
         return free_since
-    return old.available_since
+    return (
+        now
+        if state is AgentState.AVAILABLE and old.state is not AgentState.AVAILABLE
+        else old.available_since
+    )
 
 
 def _store(

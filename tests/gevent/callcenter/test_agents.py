@@ -237,6 +237,17 @@ def test_an_offer_that_was_taken_back_counts_for_nothing(shift: Shift, result: s
     assert (shift.row.state, shift.row.missed_in_row, shift.row.delayed_until) == ("available", 0, None)
 
 
+def test_who_talked_has_been_idle_since_then_though_an_offer_was_taken_back_later(shift: Shift) -> None:
+    shift.sign_on()
+    talked, offered = shift.talk(), shift.claim()
+    shift.clock.advance(90)
+    shift.hang_up(talked)
+    ended_at = shift.clock.now()
+    shift.clock.advance(5)
+    shift.do(agents.release, call_id=offered, cause="withdrawn", was_connected=False, keeps_idle_time=True)
+    assert (shift.row.state, shift.row.available_since) == ("available", ended_at)
+
+
 def test_a_shorter_delay_does_not_end_a_longer_one(shift: Shift) -> None:
     shift.sign_on()
     shift.claim()
