@@ -71,9 +71,14 @@ def _assert_bob_took_it(floor: Floor, record: CallRecord, became_of_the_first: s
     assert offers_of(floor.service, record.id) == [("alice", became_of_the_first), ("bob", "ended")]
     assert (record.agent, record.disposition, record.hung_up_by) == ("bob", "answered", "agent")
     assert floor.pause_between_offers() <= AT_ONCE
-    assert is_unbroken(floor.caller.arrivals)
-    assert longest_gap([arrival.time for arrival in floor.caller.arrivals]) <= LONGEST_GAP
+    _assert_one_stream(floor.caller)
     assert floor.service.trouble() == []
+
+
+def _assert_one_stream(caller: RtpPeer) -> None:
+    """One SSRC, every sequence number, and no gap."""
+    assert is_unbroken(caller.arrivals)
+    assert longest_gap([arrival.time for arrival in caller.arrivals]) <= LONGEST_GAP
 
 
 @pytest.mark.parametrize(
@@ -120,4 +125,5 @@ def test_the_caller_gives_up_while_the_agent_rings(tmp_path: Path) -> None:
         assert (record.agent, record.disposition, record.hung_up_by) == (None, "abandoned", "caller")
         assert ended["time"] - (record.ended_at or 0) == pytest.approx(0, abs=AT_ONCE)
         assert until(lambda: floor.service.status()["available_agents"] == 2, 5)
+        _assert_one_stream(floor.caller)
         assert floor.service.trouble() == []
