@@ -115,6 +115,7 @@ class Session(DialogEnd):
         for acceptance in self._acceptances.values():
             acceptance.stop()
         self._acceptances.clear()
+        self.on_offer = self.on_change = self.find_way = None  # they know us too, a circle
 
     # Our requests within the dialog
 
