@@ -58,6 +58,7 @@ side_by_side() {
         output=$(mktemp "$1/XXXXXX")
         read -ra lane <<<"$2"
         case $2 in
+        tests/pure*) "$PYTHON" -m pytest -q -p no:cacheprovider "${@:4}" "${lane[@]}" ;;
         tests/e2e*) "$PYTHON" -m pytest -q -p no:cacheprovider -m "$3" "${lane[@]}" ;;
         *) "$PYTHON" -m gevent.monkey --module pytest -q -p no:cacheprovider "${@:4}" "${lane[@]}" ;;
         esac >"$output" 2>&1
@@ -71,10 +72,6 @@ side_by_side() {
 }
 
 export PYTHON
-
-# The lanes, those that take longest first: what is long stands alone, what is short shares its start.
-long_of_service="$(echo tests/gevent/service/test_{recovery,crash_points,contradictions,rejoining}.py)"
-long_of_e2e="$(echo tests/e2e/test_{units,command_line,killed_phones,examples,draining}.py)"
 
 others() { # others THAN FILE...: the files that are not among those
     printf '%s\n' "${@:2}" | grep -vxF "$(tr ' ' '\n' <<<"$1")"
@@ -95,20 +92,24 @@ on_sqlite() { sed 's/$/ --database=sqlite/'; }
 wanted=on_sqlite on_both="$(echo tests/gevent/callcenter/test_{guards,two_dispatchers,invariants,fairness,inbound,reckoning}.py)"
 if [ "${#long[@]}" -gt 0 ]; then wanted=halves on_both=; fi
 
+# The lanes, those that take longest first: what is long shares its start with few, what is short with many.
 patched_tests() {
     {
         {
-            printf "%s\n" tests/gevent/callcenter/ $long_of_service tests/gevent/effects/
-            others "$long_of_service" tests/gevent/service/test_*.py | xargs
+            xargs -n 5 < <(echo tests/gevent/service/test_*.py)
+            xargs -n 11 < <(echo tests/gevent/callcenter/test_*.py tests/gevent/callcenter/reconciling/)
+            echo tests/gevent/effects/
         } | "$wanted"
         [ -z "$on_both" ] || echo "$on_both --database=postgresql"
-        printf "%s\n" tests/gevent/{media,db}/
+        printf "%s\n" tests/gevent/{db,media,cli}/
         ls -d tests/gevent/*/ | grep -v -e __pycache__ -e /service/ -e /callcenter/ -e /effects/
         echo tests/gevent/test_*.py
     } | awk '!seen[$0]++'
 }
 
 programs_tests() {
+    local long_of_e2e
+    long_of_e2e="$(echo tests/e2e/test_{units,command_line,killed_phones,examples,draining}.py)"
     xargs -n 2 <<<"$long_of_e2e"
     others "$long_of_e2e" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 5
 }
@@ -174,9 +175,8 @@ set_up=$SECONDS
 
 scripts/check.sh
 checked=$SECONDS
-run tests/pure
 start_postgresql
-{ patched_tests | head -3; programs_tests; patched_tests | tail -n +4; } | side_by_side
+{ patched_tests | head -7; programs_tests; patched_tests | tail -n +8; echo tests/pure/; } | side_by_side
 compare_databases
 scripts/run_e2e.sh -m "$alone"
 tell_times

@@ -160,7 +160,7 @@ class Outage:
 
     def _left_over(self) -> dict[str, object]:
         found = {what: self.service.rows(query) for what, query in _LEFT_OVER.items()}
-        status = self.service.status()
+        status = self.service.present()
         found |= {what: status[what] for what in ("legs", "dialogs", "ports_in_use")}
         return {what: rows for what, rows in found.items() if rows}
 

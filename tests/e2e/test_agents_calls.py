@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,10 +34,9 @@ def record(service: Service) -> dict[str, Any]:
 
 
 def agents(service: Service) -> dict[str, tuple[str, str | None]]:
-    """State and reason of the pause of each, as `agents list --json` tells it."""
-    listed = json.loads(service.command("agents", "list", "--json"))
-    found = listed["agents"] if isinstance(listed, dict) else listed
-    return {each["name"]: (each["state"], each["pause_reason"]) for each in found}
+    """State and reason of the pause of each."""
+    rows = service.rows("select name, state, pause_reason from agents")
+    return {row["name"]: (row["state"], row["pause_reason"]) for row in rows}
 
 
 def is_as(service: Service, name: str, expected: tuple[str, str | None]) -> bool:

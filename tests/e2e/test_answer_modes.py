@@ -54,8 +54,8 @@ class Floor:
 
     def everything_is_given_back(self) -> None:
         """No agent is held, no leg is open."""
-        assert until(lambda: self.service.status()["available_agents"] == len(self.agents), 5)
-        assert until(lambda: self.service.status()["legs"] == 0, 5)
+        assert until(lambda: self.service.present()["available_agents"] == len(self.agents), 5)
+        assert until(lambda: self.service.present()["legs"] == 0, 5)
         assert self.service.trouble() == []
 
 

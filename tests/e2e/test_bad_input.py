@@ -27,7 +27,7 @@ def wire(service: Service) -> Iterator[RawSip]:
     with RawSip(service.server) as opened:
         yield opened
         assert status_of(opened.final_response(opened.request("OPTIONS", ""))) == 200
-    status = service.status()
+    status = service.present()
     assert (status["legs"], status["ports_in_use"], status["active_calls"]) == (0, 0, 0)
     assert service.trouble() == []
 

@@ -32,7 +32,7 @@ def test_baresip_is_an_agent(tmp_path: Path, transport: str) -> None:
         ) as phone,
         RtpPeers([CALLER_TONE]) as caller,
     ):
-        assert until(lambda: service.status()["available_agents"] == 1, 10), phone.output()
+        assert until(lambda: service.present()["available_agents"] == 1, 10), phone.output()
         peer = caller.peers[0]
         result = Sipp(
             tmp_path / "sipp",
@@ -51,5 +51,5 @@ def test_baresip_is_an_agent(tmp_path: Path, transport: str) -> None:
         heard = peer.heard(record.connected_at + SWITCH, record.ended_at - SWITCH)
         assert tones.heard_shares(heard, [CALLER_TONE, AGENT_TONE]) == {CALLER_TONE: 0.0, AGENT_TONE: 1.0}
         phone.stop()
-        assert until(lambda: service.status()["available_agents"] == 0, 5)
+        assert until(lambda: service.present()["available_agents"] == 0, 5)
         assert service.trouble() == []

@@ -37,7 +37,7 @@ def test_calls_finish_before_the_service_ends(tmp_path: Path) -> None:
         response = answer_to_a_new_call(service)
         assert response.startswith("SIP/2.0 503 ")
         assert header(response, "Retry-After") == "35"
-        assert service.status()["draining"]
+        assert service.present()["draining"]
         assert service.wait(20) == 0
         assert sipp.wait().exit_code == 0
         (record,) = read_records(service)

@@ -45,12 +45,12 @@ def test_calls_go_on_beside_half_messages(tmp_path: Path) -> None:
         begun_at = time.monotonic()
         for half in halves:
             half.sendall(HALF)
-        assert until(lambda: service.status()["connections"] > CONNECTIONS, 3)
+        assert until(lambda: service.present()["connections"] > CONNECTIONS, 3)
         row = Caller("5551", callers.peers[0].port)
         result = Sipp(tmp_path / "sipp", server=service.server, callers=[row], transport="tcp").wait()
         assert result.exit_code == 0, result.output
         assert resident_kilobytes(service.pid) - before < MOST_KILOBYTES
-        assert until(lambda: service.status()["connections"] == 1, MESSAGE_SECONDS + 5)
+        assert until(lambda: service.present()["connections"] == 1, MESSAGE_SECONDS + 5)
         assert time.monotonic() - begun_at >= MESSAGE_SECONDS
         for half in halves:
             half.settimeout(1)

@@ -61,7 +61,7 @@ def test_both_are_killed_and_who_talks_hears_each_other_again(tmp_path: Path) ->
         phone.wait_for("call_terminated", timeout=20)
         result = sipp.wait()
         assert result.exit_code == 0, "a re-INVITE, which nobody needs who is heard, would be an error"
-        assert until(lambda: service.status()["legs"] == 0, 5)
+        assert until(lambda: service.present()["legs"] == 0, 5)
         (record,) = read_records(service)
     assert (record.disposition, record.hung_up_by) == ("answered", "agent")
     only_agent = {CALLER_TONE: 0.0, AGENT_TONE: 1.0, OTHER_TONE: 0.0}
@@ -92,11 +92,11 @@ def test_who_talks_hears_each_other_again(
         os.kill(media, fault)
         assert until(lambda: _speaks_again(peer, struck_at), 10), service.trouble()
         back_by = time.time()
-        service.worker_pids = [service.status()["media_pid"]]
+        service.worker_pids = [service.present()["media_pid"]]
         assert service.worker_pids != [media]
         ended = phone.wait_for("call_terminated", timeout=20)
         assert sipp.wait().exit_code == 0
-        assert until(lambda: service.status()["legs"] == 0, 5)
+        assert until(lambda: service.present()["legs"] == 0, 5)
         assert udp_sockets(service.pids) == 1, "the SIP socket alone"
         (record,) = read_records(service)
         assert service.rows(_RESTARTED) == [{"payload": '{"legs_reopened":2,"legs_lost":0}'}]

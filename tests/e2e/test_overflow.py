@@ -50,7 +50,7 @@ def joined_at(service: Service) -> dict[str, float]:
 
 
 def _wait(service: Service, count: int) -> bool:
-    return bool(service.status()["total_queued"] == count)
+    return bool(service.present()["total_queued"] == count)
 
 
 def heard(peer: RtpPeer, start: float, end: float) -> int | None:

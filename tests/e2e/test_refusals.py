@@ -124,6 +124,6 @@ def test_the_caller_gives_up_while_the_agent_rings(tmp_path: Path) -> None:
         assert offers_of(floor.service, record.id) == [("alice", "withdrawn")]
         assert (record.agent, record.disposition, record.hung_up_by) == (None, "abandoned", "caller")
         assert ended["time"] - (record.ended_at or 0) == pytest.approx(0, abs=AT_ONCE)
-        assert until(lambda: floor.service.status()["available_agents"] == 2, 5)
+        assert until(lambda: floor.service.present()["available_agents"] == 2, 5)
         _assert_one_stream(floor.caller)
         assert floor.service.trouble() == []

@@ -42,7 +42,7 @@ def test_one_talks_on_and_one_keeps_its_place_and_music(tmp_path: Path) -> None:
         killed_at = time.time()
         time.sleep(1)
         service.serve()
-        assert service.status()["active_calls"] == 2
+        assert service.present()["active_calls"] == 2
         phone.wait_for("call_connected", 2, timeout=20)
         taken_at = time.time()
         for peer in callers.peers:
@@ -56,5 +56,5 @@ def test_one_talks_on_and_one_keeps_its_place_and_music(tmp_path: Path) -> None:
         for ended in phone.said("call_terminated"):
             assert ended["sources"] == 1
             assert ended["longest_gap_ms"] <= LONGEST_GAP * 1000
-        after = service.status()
+        after = service.present()
         assert (after["legs"], after["ports_in_use"], after["dialogs"]) == (0, 0, 0)

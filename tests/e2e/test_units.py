@@ -94,7 +94,7 @@ def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     host.start()
     media, socket = host.media.pid, host.root / "run/callengine/media.sock"
     inode = socket.stat().st_ino
-    assert host.service.status()["media_pid"] == media
+    assert host.service.present()["media_pid"] == media
     host.service.command("agents", "add", "alice", "--password", "e2e-secret", "--queue", "support")
     before = host.main.pid
     with (
@@ -110,7 +110,7 @@ def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
         stopped_at = time.time()
         host.main.restart()
         restarted_at = time.time()
-        assert host.service.status()["active_calls"] == 1
+        assert host.service.present()["active_calls"] == 1
         assert sipp.wait().exit_code == 0
         assert is_unbroken(peer.arrivals)
         heard = [arrival.time for arrival in peer.between(stopped_at - 0.5, restarted_at)]
@@ -119,7 +119,7 @@ def test_a_restart_leaves_the_media_unit_and_its_socket(host: Host) -> None:
     assert (record.disposition, record.hung_up_by) == ("answered", "agent"), host.log()
     assert host.main.pid != before
     assert (host.media.pid, socket.stat().st_ino) == (media, inode)
-    assert host.service.status()["media_pid"] == media
+    assert host.service.present()["media_pid"] == media
     assert host.main.history == ["ready", "stopping", "exited", "ready"]
     told = host.service.rows("SELECT type FROM event_log WHERE type LIKE 'service_%' ORDER BY number")
     assert [row["type"] for row in told] == ["service_handed_over", "service_taken_over"]
@@ -174,7 +174,7 @@ def test_a_killed_service_is_started_again_and_the_call_goes_on(host: Host) -> N
         assert host.main.await_history("ready", 2)
         heard = [arrival.time for arrival in peer.between(killed_at - 0.5, time.time())]
         assert longest_gap(heard) <= LONGEST_GAP
-        assert host.service.status()["active_calls"] == 1
+        assert host.service.present()["active_calls"] == 1
         assert sipp.wait().exit_code == 0
     assert host.media.pid == media
     assert host.main.history == ["ready", "killed", "restarted", "ready"]

@@ -95,14 +95,16 @@ SPOILS = [
 ]
 COMMANDS = [("serve",), ("db", "check"), ("agents", "list")]
 _IN_EVERY_RUN = {
-    *((("serve",), spoil) for spoil, _ in SPOILS),
-    (("db", "check"), newer),
+    (("serve",), newer),
+    (("serve",), no_tables),
+    (("serve",), of_another_program),
+    (("db", "check"), overwritten),
     (("agents", "list"), cut_short),
 }
 
 
 def spoilt() -> Iterator[object]:
-    """Each command on each database; the others than `serve` on most of them only with `--long`."""
+    """Each command on each database; most of them only with `--long`."""
     for command, (spoil, said) in product(COMMANDS, SPOILS):
         marks = () if (command, spoil) in _IN_EVERY_RUN else pytest.mark.long
         yield pytest.param(command, spoil, said, id=f"{' '.join(command)}-{spoil.__name__}", marks=marks)
@@ -135,13 +137,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        ({"LOG__FILE": "none/log"}, "none/log"),
+        pytest.param({"LOG__FILE": "none/log"}, "none/log", marks=pytest.mark.long),
         pytest.param({"LOG__FILE": "/dev/null/log"}, "/dev/null/log", marks=pytest.mark.long),
-        ({"DATABASE__URL": "sqlite:///none/x.db"}, "none/x.db"),
+        pytest.param({"DATABASE__URL": "sqlite:///none/x.db"}, "none/x.db", marks=pytest.mark.long),
         ({"GENERAL__CONTROL_SOCKET": "none/c.sock"}, "none/c.sock"),
         pytest.param({"MEDIA__SOCKET": "none/m.sock"}, "none/m.sock", marks=pytest.mark.long),
         ({"SIP__HOST": "192.0.2.1", "SECURITY__OPEN_INBOUND": "false"}, "sip.host, sip.port"),
-        ({"API__HOST": "192.0.2.1"}, "api.host"),
+        pytest.param({"API__HOST": "192.0.2.1"}, "api.host", marks=pytest.mark.long),
         ({"SETTINGS": "none.toml"}, "none.toml"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

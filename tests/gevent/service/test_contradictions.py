@@ -33,6 +33,7 @@ def nothing_is_left(desk: Desk) -> None:
     desk.until("select load from agents", 0)
 
 
+@pytest.mark.long
 def test_calls_of_another_node_are_taken_up(serving: MakeServing) -> None:
     desk, service = serving("alice", **SHORT_LEASE)
     _alice, caller, agent = talk(desk)
@@ -48,6 +49,7 @@ def test_calls_of_another_node_are_taken_up(serving: MakeServing) -> None:
     nothing_is_left(desk)
 
 
+@pytest.mark.long
 def test_a_caller_whose_place_is_gone_is_hung_up(serving: MakeServing) -> None:
     desk, service = serving("alice", **SHORT_LEASE)
     caller = desk.phone().call("support")
@@ -61,6 +63,7 @@ def test_a_caller_whose_place_is_gone_is_hung_up(serving: MakeServing) -> None:
     assert desk.one("select cause from calls")["cause"] == Reason.CALL_WITHOUT_STORY
 
 
+@pytest.mark.long
 def test_both_phones_are_hung_up_if_the_talk_has_no_agents_leg(serving: MakeServing) -> None:
     desk, service = serving("alice", **SHORT_LEASE)
     _alice, caller, agent = talk(desk)

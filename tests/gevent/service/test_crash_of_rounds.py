@@ -69,12 +69,12 @@ def given_up_while_two_ring(desk: Desk, alice: Phone, bob: Phone) -> None:
 @pytest.mark.parametrize(
     ("life", "count"),
     [
-        (one_of_two_answers, 2),
+        pytest.param(one_of_two_answers, 2, marks=pytest.mark.long),
         (one_of_two_answers, 3),
         pytest.param(one_of_two_answers, 4, marks=pytest.mark.long),
         (one_of_two_refuses, 3),
         pytest.param(one_of_two_refuses, 4, marks=pytest.mark.long),
-        (given_up_while_two_ring, 3),
+        pytest.param(given_up_while_two_ring, 3, marks=pytest.mark.long),
         pytest.param(given_up_while_two_ring, 4, marks=pytest.mark.long),
     ],
 )
@@ -95,14 +95,14 @@ def test_no_agent_of_a_round_is_lost_whenever_it_dies(
 @pytest.mark.parametrize(
     ("life", "count", "mode"),
     [
-        (answered, 1, WITH_AGENT),
+        pytest.param(answered, 1, WITH_AGENT, marks=pytest.mark.long),
         (answered, 2, WITH_AGENT),
-        (answered, 3, WITH_AGENT),
-        (answered_late, 2, EARLY_MEDIA),
+        pytest.param(answered, 3, WITH_AGENT, marks=pytest.mark.long),
+        pytest.param(answered_late, 2, EARLY_MEDIA, marks=pytest.mark.long),
         (answered, 3, EARLY_MEDIA),
-        (answered, 1, DIRECT),
+        pytest.param(answered, 1, DIRECT, marks=pytest.mark.long),
         (answered, 2, DIRECT),
-        (refused_first, 2, DIRECT),
+        pytest.param(refused_first, 2, DIRECT, marks=pytest.mark.long),
         pytest.param(answered, 1, EARLY_MEDIA, marks=pytest.mark.long),
         pytest.param(answered_late, 2, WITH_AGENT, marks=pytest.mark.long),
         pytest.param(refused_first, 3, WITH_AGENT, marks=pytest.mark.long),

@@ -26,7 +26,9 @@ def _live(desk: Desk, bob: Phone) -> None:
     hang_up(caller)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize(
+    "count", [pytest.param(1, marks=pytest.mark.long), 2, pytest.param(3, marks=pytest.mark.long)]
+)
 def test_a_call_with_two_entries_is_taken_up_in_its_last(
     request: pytest.FixtureRequest, make_desk: LeaveDesk, count: int
 ) -> None:

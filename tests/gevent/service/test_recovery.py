@@ -136,6 +136,7 @@ def test_the_two_byes_are_built_from_the_rows(serving: MakeServing) -> None:
         assert (session.ended_by, session.end_cause) == ("remote", "bye")
 
 
+@pytest.mark.long
 def test_nothing_is_sent_until_it_goes_on(serving: MakeServing) -> None:
     desk, service = serving("alice")
     _alice, caller, agent = talk(desk)
@@ -241,6 +242,7 @@ def test_callers_are_back_in_line_in_their_order(serving: MakeServing) -> None:
 PLACES = "select id, state, first_arrived_at, expires_at from queue_entries order by first_arrived_at"
 
 
+@pytest.mark.long
 def test_a_caller_who_left_meanwhile_is_abandoned(serving: MakeServing) -> None:
     desk, service = serving("alice")
     caller = desk.phone().call("support")
@@ -349,6 +351,7 @@ def test_calls_whose_media_is_gone_too_go_on_if_the_silent_phones_know_them(serv
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
 
+@pytest.mark.long
 def test_what_a_silent_phone_changes_when_it_is_asked_is_taken_over(serving: MakeServing) -> None:
     desk, service = serving("alice", **own_ports())
     _alice, caller, agent = talk(desk)
@@ -362,6 +365,7 @@ def test_what_a_silent_phone_changes_when_it_is_asked_is_taken_over(serving: Mak
     assert agent.ended.wait(5)
 
 
+@pytest.mark.long
 def test_calls_whose_media_is_gone_too_end_if_a_phone_has_gone_as_well(serving: MakeServing) -> None:
     desk, service = serving("alice", **own_ports())
     _alice, caller, agent = talk(desk)
@@ -408,6 +412,7 @@ def note_offers(session: IncomingSession | OutgoingSession) -> list[bytes]:
     return offers
 
 
+@pytest.mark.long
 def test_a_bye_that_was_due_is_sent(serving: MakeServing) -> None:
     desk, service = serving("alice", GENERAL__BYE_RACE_DELAY_MS="2000")
     _alice, caller, agent = talk(desk)
@@ -433,6 +438,7 @@ def test_a_wrap_up_is_granted_although_the_bye_came_late(serving: MakeServing) -
     desk.until("select state from agents", "wrap_up")
 
 
+@pytest.mark.long
 def test_a_stop_is_not_held_up_by_a_phone_that_confirms_nothing(serving: MakeServing) -> None:
     desk, service = serving("alice", GENERAL__DRAIN_SECONDS="0")
     caller = desk.phone().dial("support")

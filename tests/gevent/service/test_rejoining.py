@@ -228,6 +228,7 @@ def test_who_hangs_up_meanwhile_is_gone(studio: Studio) -> None:
     assert studio.desk.one("select cause from calls")["cause"] == "bye"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whose", ["caller", "agent"])
 def test_a_phone_that_was_gone_before_is_found_out(studio: Studio, whose: str) -> None:
     caller, agent = studio.talk()
@@ -244,6 +245,7 @@ def test_a_phone_that_was_gone_before_is_found_out(studio: Studio, whose: str) -
     assert studio.desk.one("select state from agents")["state"] == "available"
 
 
+@pytest.mark.long
 def test_it_may_die_again_and_again(studio: Studio) -> None:
     caller, _agent = studio.talk()
     for count in range(1, 4):
@@ -316,6 +318,7 @@ def test_a_phone_that_rings_and_lost_its_leg_is_stopped_and_the_caller_is_offere
     studio.nothing_is_left()
 
 
+@pytest.mark.long
 def test_the_service_can_be_stopped_while_there_is_no_media_process(studio: Studio) -> None:
     caller, agent = studio.talk()
     studio.strike()

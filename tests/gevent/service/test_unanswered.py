@@ -18,6 +18,7 @@ from tests.gevent.service.test_recovery import MakeServing, Serving, _end_media,
 
 __all__ = ["serving"]
 
+EARLY_MEDIA_OR_LONG = ["early_media", pytest.param("with_agent", marks=pytest.mark.long)]
 PROVISIONAL = {"early_media": (183, True), "with_agent": (180, False)}
 
 
@@ -55,7 +56,7 @@ def nothing_is_left(desk: Desk, disposition: str) -> None:
     assert desk.one("select depth from queues")["depth"] == 0
 
 
-@pytest.mark.parametrize("mode", ["early_media", "with_agent"])
+@pytest.mark.parametrize("mode", EARLY_MEDIA_OR_LONG)
 def test_a_caller_who_waits_is_told_so_again_and_answered(
     serving: MakeServing, ear: RtpPhone, mode: str
 ) -> None:
@@ -78,7 +79,7 @@ def test_a_caller_who_waits_is_told_so_again_and_answered(
 
 
 @pytest.mark.parametrize("during", [True, False], ids=["while nobody listens", "afterwards"])
-@pytest.mark.parametrize("mode", ["early_media", "with_agent"])
+@pytest.mark.parametrize("mode", EARLY_MEDIA_OR_LONG)
 def test_a_cancel_is_obeyed(serving: MakeServing, ear: RtpPhone, mode: str, during: bool) -> None:
     desk, service = serving("alice", **{MODE: mode})
     caller = waits(desk, ear, mode)
@@ -118,7 +119,7 @@ def test_a_phone_that_repeats_its_invite_hears_the_same(serving: MakeServing) ->
     desk.until("select disposition from calls", "abandoned")
 
 
-@pytest.mark.parametrize("mode", ["early_media", "with_agent"])
+@pytest.mark.parametrize("mode", EARLY_MEDIA_OR_LONG)
 def test_its_media_is_opened_again_and_it_is_not_asked_for_the_call(
     serving: MakeServing, ear: RtpPhone, mode: str
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_phone_that_rings_for_such_a_caller_rings_on(serving: MakeServing, ear
     nothing_is_left(desk, "answered")
 
 
+@pytest.mark.long
 def test_a_refusal_that_was_due_is_sent(serving: MakeServing, ear: RtpPhone) -> None:
     desk, service = serving("alice", **{MODE: "with_agent"})
     caller = waits(desk, ear, "with_agent")
