@@ -117,8 +117,7 @@ def test_asking_takes_no_greenlet(make_desk: MakeDesk) -> None:
     alice = desk.agent("alice")
     before = running()
     wait_until(lambda: asked(alice) > 3, "being asked")
-    gevent.sleep(0.05)
-    assert running() == before
+    wait_until(lambda: running() == before, f"as many greenlets as before: {before}")
 
 
 def running() -> dict[str, int]:

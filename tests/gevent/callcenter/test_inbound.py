@@ -198,7 +198,7 @@ def test_stopping_hangs_up_everybody(make_desk: MakeDesk) -> None:
     rows = desk.rows("select state, disposition, hung_up_by from calls order by arrived_at")
     assert {row["hung_up_by"] for row in rows} == {"system"}
     assert [row["disposition"] for row in rows] == ["answered", "failed", "failed"]
-    assert {row["state"] for row in desk.rows("select state from legs")} == {"ended"}
+    desk.until("select count(*) from legs where state <> 'ended'", 0)
 
 
 @pytest.mark.effect("general.max_call_duration_minutes")
@@ -232,4 +232,4 @@ def test_a_caller_who_cancels_before_the_answer_is_abandoned(
     assert caller.final.wait(5)
     desk.until("select disposition from calls", "abandoned")
     assert desk.one("select depth from queues")["depth"] == 0
-    assert {row["state"] for row in desk.rows("select state from legs")} == {"ended"}
+    desk.until("select count(*) from legs where state <> 'ended'", 0)

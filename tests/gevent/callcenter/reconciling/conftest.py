@@ -16,6 +16,7 @@ from callengine.media.local import LocalEngine
 from callengine.media.port_pool import PortPool
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
+from tests.e2e.ports import free_udp_range
 from tests.fakes.phone import Phone
 from tests.gevent.callcenter.conftest import Desk, make_desk, wait_until
 
@@ -23,7 +24,7 @@ __all__ = ["make_desk"]
 
 LEASE_SECONDS = 0.5
 
-PORT_FIRST, PORT_LAST = 29200, 29999
+PORT_FIRST, PORT_LAST = free_udp_range(400)
 """Of nobody else: a port that is closed by a test must still be free when it is opened again."""
 
 
