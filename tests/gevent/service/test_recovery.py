@@ -1,7 +1,4 @@
-"""A service that was killed and started again: calls go on from the rows alone.
-
-What is `long` here is shown in every run by test_crash_points.py or by tests/e2e/test_killed_phones.py.
-"""
+"""A service that was killed and started again: calls go on from the rows alone."""
 
 from __future__ import annotations
 
