@@ -1,6 +1,7 @@
 """`callengine config`."""
 
 import json
+from pathlib import Path
 
 from click.testing import CliRunner
 
@@ -21,8 +22,9 @@ def test_show_json() -> None:
     assert document["settings"]["security.open_inbound"] == {"value": False, "set_in": "default"}
 
 
-def test_check_says_good() -> None:
-    result = CliRunner().invoke(group, ["config", "check"], env={"CALLENGINE_ENV": "testing"})
+def test_check_says_good(tmp_path: Path) -> None:
+    environ = {"CALLENGINE_ENV": "testing", "CALLENGINE_DATABASE__URL": f"sqlite:///{tmp_path}/none.db"}
+    result = CliRunner().invoke(group, ["config", "check"], env=environ)
     assert (result.exit_code, result.output) == (0, "The settings are good (environment testing).\n")
 
 
