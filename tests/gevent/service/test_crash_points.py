@@ -7,8 +7,6 @@ and in the end every record is complete and every agent free.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -19,14 +17,13 @@ import pytest
 from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
 from tests.e2e.raw_sip import SDP, RawSip, header, status_of
+from tests.fakes import warm
 from tests.fakes.phone import Phone, answer, answer_now, just_ring
 from tests.gevent.callcenter.conftest import Desk, wait_until
 from tests.gevent.service.test_recovery import LeaveDesk, Serving, _end_media
 
 DIES = """
-from gevent import monkey; monkey.patch_all()
-import os, sys
-from callengine.cli import main
+import os
 from callengine.db.committer import Committer
 
 left = int(os.environ["CRASH_AT"])
@@ -41,8 +38,6 @@ def commit_and_die(committer, group):
     return events
 
 Committer._transact = commit_and_die
-sys.argv = ["callengine", "serve"]
-main()
 """
 Life = Callable[[Desk, Phone], None]
 
@@ -53,7 +48,7 @@ class Mortal(Serving):
     def __init__(self, desk: Desk, count: int) -> None:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
         environ |= desk.environ | {"CRASH_AT": str(count)}
-        self.process = subprocess.Popen([sys.executable, "-c", DIES], env=environ, stderr=subprocess.DEVNULL)
+        self.process = warm.start("serve", environment=environ, before=DIES)
         wait_until(desk.answers, "the service answers")
 
 

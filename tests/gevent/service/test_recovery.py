@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,6 +27,7 @@ from callengine.sip.incoming_session import IncomingSession
 from callengine.sip.outgoing_session import OutgoingSession
 from tests.e2e.ports import free_udp_range
 from tests.e2e.service import is_alive
+from tests.fakes import warm
 from tests.fakes.phone import Phone, answer, answer_now, just_ring
 from tests.gevent.callcenter.conftest import Desk, wait_until
 
@@ -40,8 +40,7 @@ class Serving:
     def __init__(self, desk: Desk, *, into: Serving | None = None) -> None:
         """With `into` it takes the place of one that was killed, and is ended with it."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
-        command = [sys.executable, "-m", "callengine", "serve"]
-        self.process = subprocess.Popen(command, env={**environ, **desk.environ}, stderr=subprocess.DEVNULL)
+        self.process = warm.start("serve", environment=environ | desk.environ)
         if into is not None:
             into.process = self.process
         wait_until(desk.answers, "the service answers")
