@@ -172,11 +172,11 @@ class Offering:
         left = [offer for offer in call.offers if offer not in failed]
         told = None if left else due(call.caller, queue.rules.answer)
         failures = [_failure(offer) for offer in failed]
-        for offer in failed:
-            self._dispatch.missed(call.entry, offer.agent_id)
         self._committer.commit(
             partial(_store_failures, call, failures, queue, self._clearing, is_over=not left)
         )
+        for offer in failed:  # not before: its second counts from the time that the record has
+            self._dispatch.missed(call.entry, offer.agent_id)
         call.offers = left
         for failure in failures:
             offer = failure.offer
