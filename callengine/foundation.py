@@ -30,6 +30,7 @@ from callengine.media.client import MediaClient
 from callengine.media.engine import EventSink, MediaEngine
 from callengine.media.process import MediaProcess
 from callengine.media.steady import SteadyMedia
+from callengine.queue_book import QueueBook, check_music, store_queues
 from callengine.service_notify import NOTIFY_VARIABLES
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.timer_driver import TimerDriver
@@ -60,7 +61,7 @@ class Foundation:
     media: MediaEngine
     silences: Silences
     owner: Owner
-    queue_book: store.QueueBook
+    queue_book: QueueBook
     """Holds the queues of the database to the rules of the settings, those of the last reload."""
 
 
@@ -98,7 +99,7 @@ def lay_foundation(
         media=media,
         silences=silences,
         owner={"node": NODE, "incarnation": str(incarnation)},
-        queue_book=store.QueueBook(settings),
+        queue_book=QueueBook(settings),
     )
 
 
@@ -125,8 +126,8 @@ def _open_database(
     )
     committer.start()
     opened.callback(committer.stop)
-    store.check_music(settings)
-    store.store_queues(committer, settings)
+    check_music(settings)
+    store_queues(committer, settings)
     with reading(engine) as connection:
         realms = agents.realms(connection)
     _check_realm(settings.general.registrar_domain, realms)

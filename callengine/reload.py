@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from loguru import logger
 
-from callengine import log, store
+from callengine import log
 from callengine.assembly import Parts
 from callengine.config import Settings
 from callengine.config.differences import Difference, differences, with_live_parts
 from callengine.people import calendars_of, destinations_of, take_over_queues, urgency_of, warn_of_gaps
+from callengine.queue_book import check_music, store_queues
 
 
 def take_over(parts: Parts, old: Settings, new: Settings) -> Settings:
     """Put in force what may change, and say in the log what did and what waits for the next start.
 
     Gives the settings that are in force afterwards. Queues are stored first, so whatever the database refuses
-    leaves everything as it was: raises `DatabaseError`, and `SettingsError` for a queue that the database
-    defines too.
+    leaves everything as it was: raises `DatabaseError`, and `SettingsError` for what contradicts a queue
+    of the database.
     """
     found = differences(old, new)
-    store.check_music(new)
-    store.store_queues(parts.base.committer, new)
+    check_music(new)
+    store_queues(parts.base.committer, new)
     parts.base.queue_book.settings = new
     parts.people.numbers.replace(destinations_of(new))
     parts.people.priorities.replace(*urgency_of(new))

@@ -39,6 +39,7 @@ def _on_database(settings: Settings) -> Iterator[Administration]:
     from callengine.callcenter.administration import Administration
     from callengine.clock import SystemClock
     from callengine.foundation import NODE
+    from callengine.queue_book import QueueBook
 
     with store.offline(settings) as committer:
         yield Administration(
@@ -47,7 +48,7 @@ def _on_database(settings: Settings) -> Iterator[Administration]:
             clock=SystemClock(),
             realm=settings.general.registrar_domain,
             node=NODE,
-            book=store.QueueBook(settings),
+            book=QueueBook(settings),
             pause_reasons=settings.agents.pause_reasons,
         )
 

@@ -6,9 +6,10 @@ import json
 
 import click
 
-from callengine import store
 from callengine.cli._options import json_option
 from callengine.config import describe, load
+from callengine.queue_book import check_music, check_queues
+from callengine.store import stored_queues
 
 
 @click.group
@@ -29,7 +30,7 @@ def show(as_json: bool) -> None:
 def check(as_json: bool) -> None:
     """Say whether the service would start with these settings; exit 1 if not, naming all that is wrong."""
     settings = load()
-    store.check_music(settings)
-    store.check_numbers(settings, store.queue_names(settings))
+    check_music(settings)
+    check_queues(settings, stored_queues(settings))
     text = f"The settings are good (environment {settings.environment})."
     click.echo(json.dumps({"environment": settings.environment}) if as_json else text)

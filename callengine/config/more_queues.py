@@ -49,6 +49,18 @@ def read_queue(
     return queue
 
 
+def wrong_of_stored(settings: Settings, stored: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the settings contradict in the queues of the database, by name: a line for each."""
+    queues = {name: Queue(**rules) for name, rules in stored.items()}
+    problems = []
+    for breach in _breaches(settings, {**queues, **settings.queues}):
+        path, _, key = breach.name.rpartition(".")
+        name = path.removeprefix("queues.")
+        if name in queues and name not in settings.queues:
+            problems.append(wrong(breach.name, getattr(queues[name], key), breach.reason, _SOURCE))
+    return problems
+
+
 def uses_of(settings: Settings, name: str, others: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The settings, of numbers and of other queues, that lead to this queue."""
     found = [

@@ -141,14 +141,14 @@ def _callers(settings: Settings) -> Iterator[Breach]:
                 yield Breach(f"callers.{name}.numbers", (), f"{number}: a * stands at the end alone")
 
 
-def lost_numbers(settings: Settings, queues: Iterable[str]) -> Iterator[Breach]:
+def lost_numbers(settings: Settings, queues: Iterable[str]) -> Iterator[tuple[str, Breach]]:
     """The numbers that lead to a queue which is not among all `queues`, those of the database included."""
     known = dict.fromkeys(queues)
     for number, entry in settings.numbers.items():
         kind, _, queue = entry.destination.partition(":")
         if kind == "queue" and queue not in known:
             hint = near(queue, known)
-            yield Breach(f"numbers.{number}.destination", (), f"there is no queue {queue}{hint}")
+            yield number, Breach(f"numbers.{number}.destination", (), f"there is no queue {queue}{hint}")
 
 
 def _pauses(settings: Settings) -> Iterator[Breach]:

@@ -21,7 +21,7 @@ from callengine.vocabulary import AgentState
 
 
 class Book(Protocol):
-    """What holds queues of the database to the rules of the settings; see `store.QueueBook`."""
+    """What holds queues of the database to the rules of the settings; see `queue_book.QueueBook`."""
 
     def rules(
         self,

@@ -1,6 +1,6 @@
 """Queues in the database: those that the settings define, and all as they stand."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -12,7 +12,7 @@ from callengine.db.models import Queue
 from callengine.db.models.queue import DATABASE, SETTINGS
 from callengine.db.models.tenant import DEFAULT_TENANT_ID
 from callengine.db.transaction import Transaction
-from callengine.errors import NotAllowed, QueueNotFound, SettingsError
+from callengine.errors import NotAllowed, QueueNotFound
 from callengine.events.types import EventType
 
 _queues = table_of(Queue)
@@ -90,12 +90,10 @@ def sync_from_settings(tx: Transaction, definitions: Mapping[str, QueueRules]) -
     """Make the queues of source `settings`, by name, as the settings say now; new ones are created.
 
     A queue that the settings do not define any more is removed: it keeps its row, since calls refer to it,
-    and who waits in it is served. Raises SettingsError, naming every queue that the settings and the database
-    both define.
+    and who waits in it is served. A queue that the database defines under such a name is left alone.
     """
     with tx.orm() as session:
         known = {queue.name: queue for queue in session.scalars(_of_tenant())}
-        _refuse_defined_twice(definitions, known)
         for queue in known.values():
             if queue.source == SETTINGS and queue.name not in definitions:
                 _remove(tx, queue)
@@ -103,7 +101,7 @@ def sync_from_settings(tx: Transaction, definitions: Mapping[str, QueueRules]) -
             queue = known.get(name)
             if queue is None:
                 _create(tx, session, name, rules)
-            else:
+            elif queue.source == SETTINGS or queue.removed_at is not None:
                 _revive(tx, queue, SETTINGS)
                 _change(tx, queue, rules)
 
@@ -147,18 +145,6 @@ def _of_database(session: Session, name: str) -> Queue:
 
 def _of_tenant() -> Any:
     return select(Queue).where(Queue.tenant_id == DEFAULT_TENANT_ID)
-
-
-def _refuse_defined_twice(wanted: Iterable[str], known: Mapping[str, Queue]) -> None:
-    twice = [name for name in wanted if name in known and _is_of_database(known[name])]
-    if twice:
-        raise SettingsError(
-            [f"queues.{name}: a queue of that name is defined in the database too" for name in twice]
-        )
-
-
-def _is_of_database(queue: Queue) -> bool:
-    return queue.source == DATABASE and queue.removed_at is None
 
 
 def _create(tx: Transaction, session: Session, name: str, rules: QueueRules, source: str = SETTINGS) -> None:

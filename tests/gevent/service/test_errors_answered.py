@@ -13,9 +13,9 @@ from callengine.clock import SystemClock
 from callengine.config import load
 from callengine.db.committer import Committer
 from callengine.errors import CallCenterError, SettingsError
+from callengine.queue_book import QueueBook
 from callengine.sip.endpoint import Endpoint
 from callengine.sip.server_transaction import ServerTransaction
-from callengine.store import QueueBook
 from tests.e2e.raw_sip import RawSip, status_of
 
 CLASSES = [

@@ -7,7 +7,7 @@ from callengine.db.committer import Committer
 from callengine.db.models import Queue
 from callengine.db.repositories import queues
 from callengine.db.repositories.queues import QueueRecord
-from callengine.errors import DatabaseError, SettingsError
+from callengine.errors import DatabaseError
 from callengine.events.types import Event, EventType
 from tests.fakes import rows
 
@@ -79,16 +79,15 @@ def test_a_queue_that_settings_forget_keeps_its_row(committer: Committer, engine
     assert [queue.name for queue in read(engine)] == ["sales", "support"]
 
 
-def test_queues_defined_twice_are_refused_by_name(
+def test_queues_of_the_database_are_left_alone(
     committer: Committer, engine: Engine, published: list[Event]
 ) -> None:
     with engine.begin() as connection:
         twice = [rows.queue(name="support"), rows.queue(id=2, name="sales"), rows.queue(id=3, name="own")]
         connection.execute(insert(Queue), twice)
-    with pytest.raises(SettingsError) as refused:
-        committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH | {"new": SALES}))
-    assert [problem.split(":")[0] for problem in refused.value.problems] == ["queues.support", "queues.sales"]
-    assert len(read(engine)) == 3
+    before = read(engine)
+    committer.commit(lambda tx: queues.sync_from_settings(tx, BOTH))
+    assert read(engine) == before
     assert published == []
 
 
