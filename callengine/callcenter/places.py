@@ -8,6 +8,7 @@ from callengine.callcenter.admission import Step
 from callengine.callcenter.answering import store_told
 from callengine.callcenter.calls import Call, Entry, new_id
 from callengine.callcenter.leg_rows import Owner
+from callengine.callcenter.preference import prefer_last_agent
 from callengine.callcenter.queues import Queue, Queues
 from callengine.db.repositories import calls, entries
 from callengine.db.transaction import Transaction
@@ -101,6 +102,8 @@ def store_change(
     calls.change_queue(tx, call.id, queue.id)
     if told is not None:
         store_told(tx, call, told)
+    if entry.made_by is None:
+        prefer_last_agent(tx, entry, call.caller_number, queue.rules)
     store_join(tx, call, entry, queue, owner)
 
 

@@ -114,6 +114,27 @@ def test_who_serves_a_caller_that_calls_again(make_desk: MakeDesk, seconds: int,
     assert [row["name"] for row in served] == ["alice", second]
 
 
+@pytest.mark.parametrize(("seconds", "second"), [(0, "bob"), (30, "alice")])
+def test_who_serves_a_caller_that_goes_on_to_another_queue(
+    make_desk: MakeDesk, seconds: int, second: str
+) -> None:
+    desk = make_desk(
+        "alice",
+        "bob",
+        QUEUES__SUPPORT__PREFER_LAST_AGENT_SECONDS=str(seconds),
+        QUEUES__VIP__OVERFLOW_QUEUE="support",
+        QUEUES__VIP__MAX_WAIT_TIME_SECONDS="0.2",
+        NUMBERS__VIP__DESTINATION="queue:vip",
+    )
+    desk.agent("alice"), desk.agent("bob")
+    for number, dialled in enumerate(("support", "vip"), 1):
+        caller = desk.phone("ann").call(dialled)
+        desk.until("select count(*) from calls where connected_at is not null", number)
+        finish(desk, caller)
+    served = desk.rows("select name from calls join agents on agents.id = agent_id order by connected_at")
+    assert [row["name"] for row in served] == ["alice", second]
+
+
 def test_the_log_says_on_what_an_agent_was_chosen(make_desk: MakeDesk) -> None:
     desk = make_desk("alice", QUEUES__SUPPORT__STRATEGY="longest_idle")
     desk.agent("alice")
