@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from callengine.config import Settings
-from callengine.db import schema
+from callengine.db import revisions
 from callengine.db.claim import claim
 from callengine.db.committer import Committer
 from callengine.db.engine import make_engine, reading
@@ -20,7 +20,7 @@ from callengine.queue_book import queues_of_database, store_queues_unchecked
 def open_engine(settings: Settings) -> Engine:
     """An engine for the database, which must have the newest schema; raises `DatabaseError`."""
     database = settings.database
-    schema.require_head(database.url)
+    revisions.require_head(database.url)
     return make_engine(
         database.url,
         max_connections=database.max_connections,

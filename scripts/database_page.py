@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import CheckConstraint, Column, Table
 from sqlalchemy.schema import UniqueConstraint
 
-from callengine.db import models, schema
+from callengine.db import models, revisions
 from callengine.db.base import Base
 
 _TYPES = {
@@ -70,7 +70,7 @@ checkpoints and where the log begins anew after one, and opens what a disk may h
 def database(notice: str) -> str:
     """The page."""
     tables = sorted(Base.metadata.tables.values(), key=lambda table: table.name)
-    parts = [_HEAD.format(notice=notice, revision=schema.head()), _diagram(tables)]
+    parts = [_HEAD.format(notice=notice, revision=revisions.head()), _diagram(tables)]
     return "\n".join([*parts, *map(_table, tables)])
 
 

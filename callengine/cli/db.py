@@ -15,7 +15,7 @@ from callengine.cli._options import json_option
 from callengine.config import load
 from callengine.db import backup as backups
 from callengine.db import restore as restoring
-from callengine.db import schema
+from callengine.db import revisions, schema
 
 _DAY = 86400.0
 
@@ -52,8 +52,8 @@ def check(as_json: bool) -> None:
     url = load().database.url
     schema.check(url)
     backups.check_integrity(url)
-    text = f"The database is sound, and its schema is at {schema.head()}, as it must be."
-    click.echo(json.dumps({"revision": schema.head()}) if as_json else text)
+    text = f"The database is sound, and its schema is at {revisions.head()}, as it must be."
+    click.echo(json.dumps({"revision": revisions.head()}) if as_json else text)
 
 
 @command.command
@@ -83,7 +83,7 @@ def restore(file: Path, as_json: bool) -> None:
     text = f"{done.path} is restored from {file}, at revision {done.revision}."
     if done.before:
         text += f" The database of before is {done.before}."
-    if done.revision != schema.head():
+    if done.revision != revisions.head():
         text += " `callengine db upgrade` brings it to this version."
     click.echo(json.dumps(asdict(done)) if as_json else text)
 
@@ -113,7 +113,7 @@ def prune(days: float, dry_run: bool, as_json: bool) -> None:
 
 
 def _say_revision(url: str, as_json: bool) -> None:
-    revision = schema.current(url)
+    revision = revisions.current(url)
     if as_json:
         click.echo(json.dumps({"revision": revision}))
 

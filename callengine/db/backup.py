@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from callengine.db import schema
+from callengine.db import revisions
 from callengine.db.engine import database_url
 from callengine.errors import DatabaseError
 
@@ -40,7 +40,7 @@ def make_backup(url: str, target: Path, *, replace: bool = False) -> Backup:
 
     A file that is there is kept unless `replace`.
     """
-    revision = schema.current(url)
+    revision = revisions.current(url)
     if revision is None:
         raise DatabaseError("the database is empty: there is nothing to back up")
     parsed = database_url(url)

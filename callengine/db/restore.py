@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from callengine.db import schema
+from callengine.db import revisions
 from callengine.db.backup import bring_to_disk, check_integrity, copy_to
 from callengine.db.claim import claim
 from callengine.db.engine import database_url, make_engine
@@ -72,7 +72,7 @@ def _checked(copy: Path, database: Path) -> str:
     if database.exists() and copy.samefile(database):
         raise DatabaseError(f"{copy} is the database itself")
     url = f"sqlite:{copy.absolute()}"
-    revision = schema.current(url)
+    revision = revisions.current(url)
     if revision is None:
         raise DatabaseError(f"{copy} is empty")
     check_integrity(url)

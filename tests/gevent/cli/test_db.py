@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from callengine.api import control
 from callengine.cli import group
-from callengine.db import schema
+from callengine.db import revisions
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def test_upgrade_check_and_downgrade(url: str) -> None:
     assert refused.exit_code == 1
     assert "db upgrade" in refused.stderr
     assert run(url, "upgrade").exit_code == 0
-    assert schema.current(url) == schema.head()
+    assert revisions.current(url) == revisions.head()
     assert run(url, "upgrade").exit_code == 0
     assert run(url, "check").output == (
-        f"The database is sound, and its schema is at {schema.head()}, as it must be.\n"
+        f"The database is sound, and its schema is at {revisions.head()}, as it must be.\n"
     )
     assert run(url, "downgrade", "base").exit_code == 0
-    assert schema.current(url) is None
+    assert revisions.current(url) is None
 
 
 def test_a_revision_that_does_not_exist(url: str) -> None:
@@ -48,7 +48,7 @@ def test_restore_says_where_the_old_database_is(url: str, tmp_path: Path) -> Non
     done = run(url, "restore", str(copy), "--json")
     assert done.exit_code == 0
     said = json.loads(done.output)
-    assert said["revision"] == schema.head()
+    assert said["revision"] == revisions.head()
     assert Path(said["before"]).exists()
     told = run(url, "restore", str(copy))
     assert f"restored from {copy}" in told.output

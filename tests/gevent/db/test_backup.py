@@ -11,7 +11,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from callengine.db import schema
+from callengine.db import revisions, schema
 from callengine.db.backup import check_integrity, make_backup
 from callengine.db.committer import Committer
 from callengine.db.engine import make_engine
@@ -54,7 +54,7 @@ def test_a_backup_is_private_and_says_what_is_in_it(filled_url: str, tmp_path: P
     target = tmp_path / "copies" / "monday"
     target.parent.mkdir()
     made = make_backup(filled_url, target)
-    assert (made.path, made.revision) == (str(target), schema.head())
+    assert (made.path, made.revision) == (str(target), revisions.head())
     assert made.bytes == target.stat().st_size > 1000
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert list(target.parent.iterdir()) == [target]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callengine.db import schema
+from callengine.db import revisions, schema
 from callengine.db.backup import make_backup
 from callengine.db.claim import DatabaseClaimed, claim
 from callengine.db.engine import make_engine
@@ -65,7 +65,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 def test_the_old_database_is_kept_with_its_log(database: Path, copy: Path) -> None:
     assert Path(f"{database}-wal").stat().st_size
     done = restore(f"sqlite:{database}", copy, now=NOON)
-    assert (done.path, done.revision) == (str(database), schema.head())
+    assert (done.path, done.revision) == (str(database), revisions.head())
     assert done.before == f"{database}.before-{MOMENT}"
     assert Path(f"{done.before}-wal").stat().st_size
     assert not Path(f"{database}-wal").exists()

@@ -5,9 +5,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 
-from callengine.db import schema
+from callengine.db import revisions, schema
 from callengine.db.base import Base
 from callengine.db.engine import make_engine
 from callengine.db.models import Leg, LogHead, Tenant
@@ -25,12 +26,12 @@ def tables(url: str) -> set[str]:
 
 
 def test_up_down_and_up_again(database_url: str) -> None:
-    assert schema.current(database_url) is None
+    assert revisions.current(database_url) is None
     schema.upgrade(database_url)
-    assert schema.current(database_url) == schema.head()
+    assert revisions.current(database_url) == revisions.head()
     schema.check(database_url)
     schema.downgrade(database_url, "base")
-    assert schema.current(database_url) is None
+    assert revisions.current(database_url) is None
     assert tables(database_url) == {"alembic_version"}
     schema.upgrade(database_url)
     schema.check(database_url)
@@ -104,15 +105,15 @@ def test_a_check_that_differs_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_an_old_or_empty_database_is_not_served(database_url: str) -> None:
     with pytest.raises(DatabaseError, match=r"empty.*callengine db upgrade"):
-        schema.require_head(database_url)
+        revisions.require_head(database_url)
     schema.upgrade(database_url)
-    schema.require_head(database_url)
+    revisions.require_head(database_url)
 
 
 @pytest.mark.about("sqlite", "how a file is migrated")
 def test_asking_creates_no_file(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path / 'a.db'}"
-    assert schema.current(url) is None
+    assert revisions.current(url) is None
     with pytest.raises(DatabaseError):
         schema.check(url)
     assert list(tmp_path.iterdir()) == []
@@ -121,9 +122,9 @@ def test_asking_creates_no_file(tmp_path: Path) -> None:
 def refuse_all(url: str, said: str) -> None:
     for ask in (
         schema.upgrade,
-        schema.current,
+        revisions.current,
         schema.check,
-        schema.require_head,
+        revisions.require_head,
         lambda given: schema.downgrade(given, "base"),
     ):
         with pytest.raises(DatabaseError, match=said) as refused:
@@ -176,11 +177,10 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_revision_is_refused(database_url: str) -> None:
     with pytest.raises(DatabaseError, match="7777"):
         schema.upgrade(database_url, "7777")
-    assert schema.current(database_url) is None
+    assert revisions.current(database_url) is None
 
 
-def test_there_is_one_head_and_no_package() -> None:
-    assert len(schema._scripts().get_heads()) == 1
+def test_the_migrations_are_no_package() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
 
 
@@ -213,16 +213,23 @@ def test_plain_alembic_works_in_a_checkout(database_url: str, tmp_path: Path) ->
     run("upgrade", "head")
     schema.check(database_url)
     assert "No new upgrade operations detected" in run("check")
-    assert schema.head() in run("current")
+    assert revisions.head() in run("current")
     assert "need a database" in run("upgrade", "head", "--sql")
     run("downgrade", "base")
-    assert schema.current(database_url) is None
+    assert revisions.current(database_url) is None
 
 
 def test_the_engine_fixture_is_at_head(engine: Engine) -> None:
     schema.check(engine)
 
 
-def test_it_knows_its_own_revisions_only() -> None:
+def test_the_revisions_are_those_of_alembic() -> None:
+    scripts = ScriptDirectory(str(revisions.scripts_directory()))
+    assert revisions.known() == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert scripts.get_heads() == [revisions.head()]
+
+
+def test_an_installer_of_another_version_finds_what_it_asks(engine: Engine) -> None:
+    assert schema.current(engine) == schema.head()
     assert schema.knows(schema.head())
     assert not schema.knows("another")

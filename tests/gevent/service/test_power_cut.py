@@ -24,7 +24,7 @@ import gevent
 import pytest
 
 from callengine import ending
-from callengine.db import schema
+from callengine.db import revisions, schema
 from callengine.db.backup import check_integrity
 from tests.fakes.disk import Acknowledged, Beat, Disk, DiskLog, Made, Removed, Synced, Truncated, Written
 from tests.fakes.sqlite_recorder import recording
@@ -122,7 +122,7 @@ class Cutter:
             path.unlink()
         for name, content in self._disk.left(self._choose).items():
             (self._directory / name).write_bytes(content)
-        schema.require_head(self.url)
+        revisions.require_head(self.url)
         check_integrity(self.url)
         with closing(sqlite3.connect(self._directory / "call_center.db")) as left:
             stored = [number for (number,) in left.execute("select number from event_log order by number")]
