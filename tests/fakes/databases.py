@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.used_databases import UsedDatabases
 
 KINDS = ("sqlite", "postgresql")
 
@@ -42,16 +43,23 @@ class SqliteFiles:
 
 
 class ServerDatabases:
-    """Databases of a PostgreSQL server."""
+    """Databases of a PostgreSQL server: those that are wanted without tables new, the others from `used`."""
 
-    def __init__(self, server: PostgresqlServer) -> None:
+    def __init__(self, server: PostgresqlServer, used: UsedDatabases) -> None:
         self._server = server
-        self._urls: list[str] = []
+        self._used = used
+        self._taken: list[str] = []
+        self._made: list[str] = []
 
     def new(self, *, empty: bool = False) -> str:
-        self._urls.append(self._server.new_database(empty=empty))
-        return self._urls[-1]
+        if empty:
+            self._made.append(self._server.new_database(empty=True))
+            return self._made[-1]
+        self._taken.append(self._used.take())
+        return self._taken[-1]
 
     def close(self) -> None:
-        for url in self._urls:
+        for url in self._taken:
+            self._used.give_back(url)
+        for url in self._made:
             self._server.drop(url)

@@ -18,6 +18,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.databases import KINDS, Databases, ServerDatabases, SqliteFiles
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.state_guard import StateGuard
+from tests.fakes.used_databases import UsedDatabases
 
 
 def pytest_configure() -> None:
@@ -109,6 +110,12 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
 
 
 @pytest.fixture(scope="session")
+def used_databases(postgresql_server: PostgresqlServer) -> UsedDatabases:
+    """The databases that tests of this session have used."""
+    return UsedDatabases(postgresql_server)
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with all tables, to be copied."""
     file = tmp_path_factory.mktemp("template") / "template.db"
@@ -123,7 +130,9 @@ def databases(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
     if database_kind == "sqlite":
         made = SqliteFiles(tmp_path, request.getfixturevalue("sqlite_template"))
     else:
-        made = ServerDatabases(request.getfixturevalue("postgresql_server"))
+        made = ServerDatabases(
+            request.getfixturevalue("postgresql_server"), request.getfixturevalue("used_databases")
+        )
     yield made
     made.close()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from click.testing import CliRunner
+
 from callengine.app import CallCenter
+from callengine.cli import group
 from callengine.sip.outgoing_session import OutgoingSession
 from tests.e2e.raw_sip import RawSip
 from tests.gevent.callcenter.conftest import Desk
@@ -45,15 +46,11 @@ def call_status(desk: Desk, number: str = "support") -> int:
 
 
 def run_command(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `callengine ...` with the desk's settings."""
-    return subprocess.run(
-        [sys.executable, "-m", "callengine", *arguments],
-        env={**os.environ, **desk.environ},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    """`callengine ...` with the desk's settings, in this process; end-to-end tests run the program."""
+    done = CliRunner().invoke(group, arguments, env=desk.environ)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 @contextmanager

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from callengine.cli import group
 from callengine.config import load
 from callengine.errors import SettingsError
 from tests.fakes.packages import install_example
 from tests.gevent.callcenter.conftest import Desk
-from tests.gevent.effects.outside import MakeDesk
+from tests.gevent.effects.outside import MakeDesk, run_command
 from tests.gevent.service.test_ending import center_of
 
 SALES = {"QUEUES__SALES__CAPACITY": "5"}
@@ -67,14 +65,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def command(desk: Desk, *arguments: str) -> Result:
-    return CliRunner().invoke(group, arguments, env=desk.environ)
-
-
 def done(desk: Desk, *arguments: str) -> str:
-    result = command(desk, *arguments)
-    assert result.exit_code == 0, result.stderr
-    return result.output
+    result = run_command(desk, *arguments)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def become(desk: Desk, before: dict[str, str], after: dict[str, str]) -> None:
@@ -96,8 +90,8 @@ def test_a_start_that_contradicts_one_is_refused_by_name(make_desk: MakeDesk, ca
     done(desk, "queues", "add", "night", *adding(given))
     assert done(desk, "config", "check").startswith("The settings are good")
     become(desk, before, after)
-    checked = command(desk, "config", "check")
-    assert (checked.exit_code, told in checked.stderr) == (1, True), checked.stderr
+    checked = run_command(desk, "config", "check")
+    assert (checked.returncode, told in checked.stderr) == (1, True), checked.stderr
     with pytest.raises(SettingsError) as refused:
         desk.open()
     assert told in str(refused.value)
@@ -140,7 +134,7 @@ def test_all_that_is_wrong_is_said_at_once(make_desk: MakeDesk) -> None:
     desk = make_desk(open_now=False, **SALES, **DAYS)
     done(desk, "queues", "add", "night.2", "--set", "overflow_queue=sales", "--set", "hours=days")
     become(desk, SALES | DAYS, {"NUMBERS__X__DESTINATION": "queue:nigth"})
-    lines = command(desk, "config", "check").stderr.splitlines()
+    lines = run_command(desk, "config", "check").stderr.splitlines()
     assert [line.partition(" = ")[0].rpartition(" ")[2] for line in lines if " = " in line] == [
         "queues.night.2.overflow_queue",
         "queues.night.2.hours",
