@@ -1,4 +1,4 @@
-"""The process behind `warm.py`: has imported what `callengine serve` needs, and forks for each command.
+"""The process behind `warm.py`: has imported what some commands need, and forks for each that is to run.
 
 It has no hub and no thread of its own, so a fork is as good as a process that was started.
 """
@@ -63,6 +63,7 @@ def become(command: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    importlib.import_module("callengine.cli.serve")
+    for name in ("serve", "db", "agents"):
+        importlib.import_module(f"callengine.cli.{name}")
     become(next_command())
     main()

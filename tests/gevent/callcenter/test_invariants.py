@@ -43,7 +43,7 @@ def run(open_center: OpenCenter, *, examples: int, is_the_same_each_time: bool) 
 
 
 def test_what_must_hold_does(open_center: OpenCenter) -> None:
-    run(open_center, examples=15, is_the_same_each_time=True)
+    run(open_center, examples=8, is_the_same_each_time=True)
 
 
 @pytest.mark.long
