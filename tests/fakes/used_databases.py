@@ -11,9 +11,6 @@ from psycopg import sql
 from tests.fakes.postgresql import PostgresqlServer
 
 _SECONDS_TO_LET_GO = 5
-_WORN_OUT = 16 * 2**20
-"""Bytes; deleted rows stay in the files, and make statements slower that read whole tables."""
-
 _SHAPE = """
 SELECT md5(string_agg(line, ',' ORDER BY line)) FROM (
     SELECT format('%s %s %s %s %s', relname, attname, atttypid, attnotnull, pg_get_expr(adbin, adrelid))
@@ -34,6 +31,12 @@ SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
+_GROWN = """
+SELECT relname FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) >= 10 * 8192
+"""
+"""Tables of ten pages and more: deleted rows stay in the files, and from there on plans depend on their size."""
+
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 _SEQUENCES = "SELECT sequencename, start_value, last_value FROM pg_sequences"
 
@@ -52,7 +55,7 @@ class UsedDatabases:
         return self._free.pop() if self._free else self._server.new_database()
 
     def give_back(self, url: str) -> None:
-        """Empty it for the next one; remove it if its tables were changed, or if it is worn out."""
+        """Empty it for the next one; remove it if its tables were changed."""
         if self._shape is None:
             self._look_at_template()
         if self._is_emptied(url):
@@ -66,8 +69,8 @@ class UsedDatabases:
                 connection.execute(_END_OTHERS, (_SECONDS_TO_LET_GO * 1000,))
                 if _one(connection, _SHAPE) != self._shape:
                     return False
-                if _one(connection, "SELECT pg_database_size(current_database())") > _WORN_OUT:
-                    return False
+                for (name,) in connection.execute(_GROWN).fetchall():
+                    connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.Identifier(name)))
                 connection.execute(self._emptying)
         except psycopg.Error:
             return False

@@ -53,6 +53,16 @@ def test_it_is_empty_again(used: UsedDatabases, postgresql_server: PostgresqlSer
     assert all(everything(each) == everything(new) for each in taken)
 
 
+def test_one_that_has_grown_is_as_small_again(used: UsedDatabases) -> None:
+    url = used.take()
+    change(url, "INSERT INTO skills (tenant_id, name) SELECT 1, 'skill' || n FROM generate_series(1, 3000) n")
+    used.give_back(url)
+    while used.take() != url:
+        pass
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT pg_relation_size('skills')").fetchone() == (0,)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
