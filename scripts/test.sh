@@ -96,22 +96,22 @@ if [ "${#long[@]}" -gt 0 ]; then wanted=halves on_both=; fi
 patched_tests() {
     {
         {
-            xargs -n 5 < <(echo tests/gevent/service/test_*.py)
-            xargs -n 11 < <(echo tests/gevent/callcenter/test_*.py tests/gevent/callcenter/reconciling/)
             echo tests/gevent/effects/
+            xargs -n 11 < <(echo tests/gevent/callcenter/test_*.py tests/gevent/callcenter/reconciling/)
+            xargs -n 6 < <(echo tests/gevent/service/test_*.py)
         } | "$wanted"
         [ -z "$on_both" ] || echo "$on_both --database=postgresql"
         printf "%s\n" tests/gevent/{db,media,cli}/
-        ls -d tests/gevent/*/ | grep -v -e __pycache__ -e /service/ -e /callcenter/ -e /effects/
-        echo tests/gevent/test_*.py
-    } | awk '!seen[$0]++'
+        echo $(ls -d tests/gevent/*/ | grep -vE "/(__pycache__|service|callcenter|effects|db|media|cli)/") \
+            tests/gevent/test_*.py
+    }
 }
 
 programs_tests() {
     local long_of_e2e
     long_of_e2e="$(echo tests/e2e/test_{units,command_line,killed_phones,examples,draining}.py)"
     xargs -n 2 <<<"$long_of_e2e"
-    others "$long_of_e2e" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 5
+    others "$long_of_e2e" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 7
 }
 
 # One PostgreSQL for all lanes, which tell how many of their tests run on which database.
@@ -176,7 +176,7 @@ set_up=$SECONDS
 scripts/check.sh
 checked=$SECONDS
 start_postgresql
-{ patched_tests | head -7; programs_tests; patched_tests | tail -n +8; echo tests/pure/; } | side_by_side
+{ patched_tests | head -7; programs_tests; echo tests/pure/; patched_tests | tail -n +8; } | side_by_side
 compare_databases
 scripts/run_e2e.sh -m "$alone"
 tell_times

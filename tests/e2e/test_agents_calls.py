@@ -79,7 +79,10 @@ def test_two_agents_talk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "status", "result"),
-    [(("--reject", "486"), 486, "busy"), (("--answer-after", "60"), 480, "no_answer")],
+    [
+        (("--reject", "486"), 486, "busy"),
+        pytest.param(("--answer-after", "60"), 480, "no_answer", marks=pytest.mark.long),
+    ],
 )
 def test_who_does_not_answer(tmp_path: Path, options: tuple[str, ...], status: int, result: str) -> None:
     with (

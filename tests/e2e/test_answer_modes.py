@@ -97,7 +97,7 @@ def is_music(payload: bytes) -> bool:
 @pytest.mark.parametrize(
     ("settings", "told", "hears_music"),
     [
-        ({"QUEUES__SUPPORT__ANSWER": "immediately"}, [200], True),
+        pytest.param({"QUEUES__SUPPORT__ANSWER": "immediately"}, [200], True, marks=pytest.mark.long),
         ({"QUEUES__SUPPORT__ANSWER": "early_media"}, [183, 200], True),
         ({"QUEUES__SUPPORT__ANSWER": "with_agent"}, [180, 200], False),
         ({"ROUTING__MODE": "direct_when_available"}, [180, 200], False),
@@ -146,7 +146,7 @@ def test_a_refused_direct_call_goes_on_with_music_and_the_next_agent(tmp_path: P
         floor.everything_is_given_back()
 
 
-@pytest.mark.parametrize("answer", ["early_media", "with_agent"])
+@pytest.mark.parametrize("answer", ["early_media", pytest.param("with_agent", marks=pytest.mark.long)])
 def test_a_caller_who_gives_up_before_the_answer(tmp_path: Path, answer: str) -> None:
     agents = {"alice": ["--answer-after", "600"]}
     with floor_of(tmp_path, agents, QUEUES__SUPPORT__ANSWER=answer) as floor:

@@ -18,7 +18,7 @@ TALK_MILLISECONDS = 2000
 SWITCH = 0.3
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", pytest.param("tcp", marks=pytest.mark.long)])
 def test_baresip_is_an_agent(tmp_path: Path, transport: str) -> None:
     with (
         Service(tmp_path / "service", agents=["bill"]) as service,

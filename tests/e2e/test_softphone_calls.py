@@ -14,7 +14,7 @@ from tests.e2e.service import Service, until
 AGENT_TONE, CALLER_TONE = 1100, 450
 
 
-@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+@pytest.mark.parametrize("codec", ["PCMU", pytest.param("PCMA", marks=pytest.mark.long)])
 def test_a_softphone_calls_the_queue_and_presses_digits(tmp_path: Path, codec: str) -> None:
     heard = tmp_path / "heard.wav"
     with (

@@ -35,7 +35,7 @@ _GROWN = """
 SELECT relname FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) >= 10 * 8192
 """
-"""Tables of ten pages and more: deleted rows stay in the files, and from there on plans depend on their size."""
+"""Tables of ten pages and more: deleted rows stay in the files, and from there on plans depend on it."""
 
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 _SEQUENCES = "SELECT sequencename, start_value, last_value FROM pg_sequences"

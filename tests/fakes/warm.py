@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
+from tempfile import NamedTemporaryFile
 
 
 class Started:
@@ -58,6 +59,16 @@ def start(*arguments: str, environment: Mapping[str, str], before: str = "") -> 
     with reply:
         socket.send_fds(_forking(), [json.dumps(wanted).encode()], [reply.fileno()])
     return Started(news)
+
+
+def run(
+    *arguments: str, environment: Mapping[str, str], before: str = "", timeout: float = 40
+) -> subprocess.CompletedProcess[str]:
+    """The same to its end: its exit code, and what it has written to standard error."""
+    with NamedTemporaryFile() as said:
+        redirect = f"import os; os.dup2(os.open({said.name!r}, os.O_WRONLY), 2)\n"
+        started = start(*arguments, environment=environment, before=redirect + before)
+        return subprocess.CompletedProcess(arguments, started.wait(timeout), stderr=said.read().decode())
 
 
 @cache

@@ -16,6 +16,7 @@ import pytest
 
 from callengine.db import schema
 from tests.e2e.ports import free_port
+from tests.fakes import warm
 from tests.fakes.databases import Databases
 
 Spoil = Callable[[Path], None]
@@ -31,15 +32,8 @@ def serve(directory: Path, *command: str, **variables: str) -> subprocess.Comple
     }
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
     prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **variables}.items()}
-    return subprocess.run(
-        [sys.executable, "-m", "callengine", *(command or ("serve",))],
-        env=inherited | prefixed,
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    go_there = f"import os; os.chdir({str(directory)!r})"
+    return warm.run(*(command or ("serve",)), environment=inherited | prefixed, before=go_there)
 
 
 def lines_of(done: subprocess.CompletedProcess[str]) -> list[str]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.fakes import warm
 from tests.gevent.callcenter.conftest import Desk
 from tests.gevent.effects.outside import MakeDesk
 
 PROGRAM = """
-from gevent import monkey; monkey.patch_all()
 import gevent
 from gevent.monkey import get_original
 from loguru import logger
@@ -33,6 +31,7 @@ def begin():
 
 center.start = begin
 center.run()
+raise SystemExit
 """
 """A service that holds its hub for half a second, logs a line of each level, and stops."""
 
@@ -40,14 +39,8 @@ center.run()
 def lines_of(desk: Desk, **settings: str) -> str:
     """What the service writes to standard error with these settings of `log`."""
     variables = {f"CALLENGINE_LOG__{key}": value for key, value in settings.items()}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, **desk.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=40,
-    )
+    done = warm.run("serve", environment={**os.environ, **desk.environ, **variables}, before=PROGRAM)
+    assert done.returncode == 0, done.stderr
     return done.stderr
 
 
