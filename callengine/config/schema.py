@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from callengine.config.declaration import NUMBER, QUEUE_NAME, Setting
@@ -83,10 +85,11 @@ OTHER_NAMES: Mapping[str, str] = {"general.port": "sip.port"}
 """Names that mean another setting."""
 
 
-def declared(section: type) -> dict[str, Setting]:
+@cache
+def declared(section: type) -> Mapping[str, Setting]:
     """The settings of one section's class, by key, in order."""
     hints = get_type_hints(section, include_extras=True)
-    return {key: _setting(hint) for key, hint in hints.items()}
+    return MappingProxyType({key: _setting(hint) for key, hint in hints.items()})
 
 
 def _setting(hint: Any) -> Setting:
