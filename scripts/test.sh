@@ -92,19 +92,21 @@ on_sqlite() { sed 's/$/ --database=sqlite/'; }
 wanted=on_sqlite on_both="$(echo tests/gevent/callcenter/test_{guards,two_dispatchers,invariants,fairness,inbound,reckoning}.py)"
 if [ "${#long[@]}" -gt 0 ]; then wanted=halves on_both=; fi
 
-# The lanes, those that take longest first: what is long shares its start with few, what is short with many.
-patched_tests() {
+# The lanes of patched tests, those that take longest first: what is long shares its start with few, what is short
+# with many.
+long_patched_tests() {
     {
-        {
-            echo tests/gevent/effects/
-            xargs -n 11 < <(echo tests/gevent/callcenter/test_*.py tests/gevent/callcenter/reconciling/)
-            xargs -n 6 < <(echo tests/gevent/service/test_*.py)
-        } | "$wanted"
-        [ -z "$on_both" ] || echo "$on_both --database=postgresql"
-        printf "%s\n" tests/gevent/{db,media,cli}/
-        echo $(ls -d tests/gevent/*/ | grep -vE "/(__pycache__|service|callcenter|effects|db|media|cli)/") \
-            tests/gevent/test_*.py
-    }
+        echo tests/gevent/effects/
+        xargs -n 11 < <(echo tests/gevent/callcenter/test_*.py tests/gevent/callcenter/reconciling/)
+        xargs -n 6 < <(echo tests/gevent/service/test_*.py)
+    } | "$wanted"
+}
+
+short_patched_tests() {
+    [ -z "$on_both" ] || echo "$on_both --database=postgresql"
+    printf "%s\n" tests/gevent/{db,media,cli}/
+    echo $(ls -d tests/gevent/*/ | grep -vE "/(__pycache__|service|callcenter|effects|db|media|cli)/") \
+        tests/gevent/test_*.py
 }
 
 programs_tests() {
@@ -142,7 +144,7 @@ run() {
         needs_programs initdb:postgresql
         if [ "$1" = tests/gevent ]; then
             start_postgresql
-            patched_tests | side_by_side
+            { long_patched_tests; short_patched_tests; } | side_by_side
             compare_databases
         else
             patched "$1"
@@ -176,7 +178,7 @@ set_up=$SECONDS
 scripts/check.sh
 checked=$SECONDS
 start_postgresql
-{ patched_tests | head -7; programs_tests; echo tests/pure/; patched_tests | tail -n +8; } | side_by_side
+{ long_patched_tests; programs_tests; echo tests/pure/; short_patched_tests; } | side_by_side
 compare_databases
 scripts/run_e2e.sh -m "$alone"
 tell_times
