@@ -23,7 +23,7 @@ needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 syste
 
 # Two streams, one for each processor of a small machine, then the chaos run by itself, since it judges shorter gaps;
 # what the stream with the shift has said comes last.
-apart="$(echo tests/e2e/test_{agents_calls,answer_modes,baresip,draining,examples,overflow}.py)"
+apart="$(echo tests/e2e/test_{agents_calls,answer_modes,baresip,draining,examples,overflow,refusals}.py)"
 with_shift="$(printf '%s\n' tests/e2e/test_*.py | grep -vxF "$(tr ' ' '\n' <<<"$apart")")"
 no_tests=5 # pytest's own code
 
