@@ -60,7 +60,7 @@ side_by_side() {
         case $2 in
         tests/pure*) "$PYTHON" -m pytest -q -p no:cacheprovider "${@:4}" "${lane[@]}" ;;
         tests/e2e*) "$PYTHON" -m pytest -q -p no:cacheprovider -m "$3" "${lane[@]}" ;;
-        *) "$PYTHON" -m gevent.monkey --module pytest -q -p no:cacheprovider "${@:4}" "${lane[@]}" ;;
+        *) "$PYTHON" -m tests.fakes.warm -q -p no:cacheprovider "${@:4}" "${lane[@]}" ;;
         esac >"$output" 2>&1
         status=$?
         [ $status -ne 5 ] || exit 0 # no test of this lane is among those that are wanted
@@ -124,7 +124,15 @@ start_postgresql() {
     export TEST_POSTGRESQL TEST_COUNTS
 }
 
-stop_postgresql() {
+# One process for all that has imported everything, and of which lanes and services are forks.
+start_forking() {
+    export TEST_FORKING=callengine-tests-$$
+    "$PYTHON" -m tests.fakes.forking "$TEST_FORKING" &
+    forking=$!
+}
+
+stop_all() {
+    [ -z "${forking:-}" ] || kill -- "-$forking" || true
     [ -z "${TEST_POSTGRESQL:-}" ] || "$PYTHON" -m tests.fakes.postgresql stop "$TEST_POSTGRESQL"
     rm -f "${TEST_COUNTS:-}"
 }
@@ -143,6 +151,7 @@ run() {
     tests/gevent*)
         needs_programs initdb:postgresql
         if [ "$1" = tests/gevent ]; then
+            start_forking
             start_postgresql
             { long_patched_tests; short_patched_tests; } | side_by_side
             compare_databases
@@ -165,7 +174,7 @@ run() {
     esac
 }
 
-trap stop_postgresql EXIT
+trap stop_all EXIT
 if [ "$suite" != all ]; then
     run "$suite"
     tell_times
@@ -177,6 +186,7 @@ set_up=$SECONDS
 
 scripts/check.sh
 checked=$SECONDS
+start_forking
 start_postgresql
 { long_patched_tests; programs_tests; echo tests/pure/; short_patched_tests; } | side_by_side
 compare_databases

@@ -1,14 +1,17 @@
-"""The process behind `warm.py`: has imported what some commands need, and forks for each that is to run.
+"""The process behind `warm.py`: has imported what tests and commands need, and forks for each that is to run.
 
-It has no hub and no thread of its own, so a fork is as good as a process that was started.
+It has no hub and no thread of its own, so a fork is as good as a process that was started. Given a name it
+serves all who know that, until a signal ends it; otherwise whoever started it, until that ends.
 """
 
 import importlib
 import json
 import os
+import runpy
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from gevent import monkey
@@ -19,23 +22,49 @@ _fork = monkey.get_original("os", "fork")
 _socket = monkey.get_original("socket", "socket")
 _wait = monkey.get_original("os", "waitpid")
 _REQUEST_BYTES = 1 << 18
+_MOST_FILES = 2
+
+_MODULES: tuple[str, ...] = ("callengine.cli.serve", "callengine.cli.db", "callengine.cli.agents")
+_MODULES_OF_TESTS = ("pytest", "alembic.command", "psycopg")
 
 
-def next_command() -> dict[str, Any]:
-    """Fork for each request; returns what is wanted of a fork, in that one."""
-    requests = _socket(fileno=os.dup(0))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def listen(name: str) -> Any:
+    """A socket that others find by `name`; what is asked there meanwhile waits."""
+    listener = _socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(f"\0{name}")
+    listener.listen(64)
+    return listener
+
+
+def requests_of_all(listener: Any) -> Iterator[Any]:
+    """A connection for each request, without an end."""
     while True:
-        request, files, _, _ = socket.recv_fds(requests, _REQUEST_BYTES, 1)
+        connection, _ = listener.accept()
+        yield connection
+
+
+def requests_of_one() -> Iterator[Any]:
+    """Always the same connection, standard input."""
+    connection = _socket(fileno=os.dup(0))
+    while True:
+        yield connection
+
+
+def next_command(connections: Iterator[Any]) -> tuple[dict[str, Any], list[int]]:
+    """Fork for each request; returns what is wanted of a fork, and the files for its output, in that one."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for connection in connections:
+        request, files, _, _ = socket.recv_fds(connection, _REQUEST_BYTES, _MOST_FILES)
         if not request:
-            os._exit(0)
-        (reply,) = files
+            break
         if _fork() == 0:
-            requests.close()
+            connection.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            tell_of_fork(_socket(fileno=reply))
-            return dict(json.loads(request))
-        os.close(reply)
+            tell_of_fork(_socket(fileno=files[0]))
+            return dict(json.loads(request)), files[1:]
+        for file in files:
+            os.close(file)
+    os._exit(0)
 
 
 def tell_of_fork(news: Any) -> None:
@@ -50,20 +79,39 @@ def tell_of_fork(news: Any) -> None:
     os._exit(0)
 
 
-def become(command: dict[str, Any]) -> None:
+def become(command: dict[str, Any], outputs: list[int]) -> None:
     """Take over what a process is given at its start."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(nothing, stream)
-    os.close(nothing)
+    output = outputs[0] if outputs else nothing
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    for file in {nothing, output}:
+        os.close(file)
     os.environ.clear()
     os.environ.update(command["environment"])
-    sys.argv = ["callengine", *command["arguments"]]
+    os.chdir(command["directory"])
+    sys.argv = [command["module"], *command["arguments"]]
     exec(command["before"], {})
 
 
+def run_forks() -> None:
+    """Import, then fork; what comes after is the fork's."""
+    connections = requests_of_one()
+    modules = _MODULES
+    if len(sys.argv) > 1:
+        os.setpgid(0, 0)  # so that it ends together with all that it has started
+        connections = requests_of_all(listen(sys.argv[1]))
+        modules += _MODULES_OF_TESTS
+    for name in modules:
+        importlib.import_module(name)
+    command, outputs = next_command(connections)
+    become(command, outputs)
+    if command["module"] == "callengine":
+        main()
+    else:
+        runpy.run_module(command["module"], run_name="__main__")
+
+
 if __name__ == "__main__":
-    for name in ("serve", "db", "agents"):
-        importlib.import_module(f"callengine.cli.{name}")
-    become(next_command())
-    main()
+    run_forks()

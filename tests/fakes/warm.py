@@ -2,7 +2,10 @@
 
 One process (`forking.py`) has imported everything and waits; each command runs in a fork of it. What a test
 judges stays the same: a process with its own environment, files and death. How the program starts by itself
-is left to the end-to-end tests.
+is left to the end-to-end tests. `scripts/test.sh` starts one such process for all, named in `TEST_FORKING`,
+and has its lanes run in forks of it too:
+
+    python -m tests.fakes.warm ARGUMENTS...     runs pytest there, monkey-patched
 """
 
 from __future__ import annotations
@@ -14,8 +17,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryFile
+
+VARIABLE = "TEST_FORKING"
+"""Names the process that forks for all."""
 
 
 class Started:
@@ -52,29 +59,60 @@ class Started:
             os.kill(self.pid, number)
 
 
-def start(*arguments: str, environment: Mapping[str, str], before: str = "") -> Started:
-    """Run `callengine ARGUMENTS`, silently; `before` is Python that its process runs first."""
+def start(
+    *arguments: str,
+    environment: Mapping[str, str],
+    before: str = "",
+    module: str = "callengine",
+    output: int | None = None,
+) -> Started:
+    """Run `python -m MODULE ARGUMENTS`; `before` is Python that its process runs first.
+
+    `output` is the file that gets what it says; without one it is silent.
+    """
     news, reply = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    wanted = {"arguments": arguments, "environment": dict(environment), "before": before}
-    with reply:
-        socket.send_fds(_forking(), [json.dumps(wanted).encode()], [reply.fileno()])
+    wanted = {
+        "module": module,
+        "arguments": arguments,
+        "environment": dict(environment),
+        "directory": os.getcwd(),
+        "before": before,
+    }
+    files = [reply.fileno()] if output is None else [reply.fileno(), output]
+    with reply, _forking() as forking:
+        socket.send_fds(forking, [json.dumps(wanted).encode()], files)
     return Started(news)
 
 
 def run(
     *arguments: str, environment: Mapping[str, str], before: str = "", timeout: float = 40
 ) -> subprocess.CompletedProcess[str]:
-    """The same to its end: its exit code, and what it has written to standard error."""
-    with NamedTemporaryFile() as said:
-        redirect = f"import os; os.dup2(os.open({said.name!r}, os.O_WRONLY), 2)\n"
-        started = start(*arguments, environment=environment, before=redirect + before)
-        return subprocess.CompletedProcess(arguments, started.wait(timeout), stderr=said.read().decode())
+    """The same to its end: its exit code, and what it has said."""
+    with TemporaryFile() as said:
+        started = start(*arguments, environment=environment, before=before, output=said.fileno())
+        code = started.wait(timeout)
+        said.seek(0)
+        return subprocess.CompletedProcess(arguments, code, stderr=said.read().decode())
+
+
+def _forking() -> AbstractContextManager[socket.socket]:
+    """Leads to the process that forks."""
+    name = os.environ.get(VARIABLE)
+    if name is None:
+        return nullcontext(_our_own())
+    shared = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    shared.connect(f"\0{name}")
+    return shared
 
 
 @cache
-def _forking() -> socket.socket:
-    """Leads to the process that forks, which ends with this one."""
+def _our_own() -> socket.socket:
+    """The one that ends with this process."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         subprocess.Popen([sys.executable, "-m", "tests.fakes.forking"], stdin=its.fileno())
     return ours
+
+
+if __name__ == "__main__":
+    sys.exit(start(*sys.argv[1:], environment=os.environ, module="pytest", output=1).wait())
