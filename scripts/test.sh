@@ -103,17 +103,18 @@ long_patched_tests() {
 }
 
 short_patched_tests() {
+    echo tests/gevent/db/
     [ -z "$on_both" ] || echo "$on_both --database=postgresql"
-    printf "%s\n" tests/gevent/{db,media,cli}/
+    printf "%s\n" tests/gevent/{media,cli}/
     echo $(ls -d tests/gevent/*/ | grep -vE "/(__pycache__|service|callcenter|effects|db|media|cli)/") \
         tests/gevent/test_*.py
 }
 
 programs_tests() {
     local long_of_e2e
-    long_of_e2e="$(echo tests/e2e/test_{units,command_line,killed_phones,examples,draining}.py)"
-    xargs -n 2 <<<"$long_of_e2e"
+    long_of_e2e="$(echo tests/e2e/test_{killed_phones,examples,units,command_line,draining}.py)"
     others "$long_of_e2e" $(find tests/e2e -name "test_*.py" | sort) | xargs -n 7
+    xargs -n 2 <<<"$long_of_e2e"
 }
 
 # One PostgreSQL for all lanes, which tell how many of their tests run on which database.
@@ -188,7 +189,7 @@ scripts/check.sh
 checked=$SECONDS
 start_forking
 start_postgresql
-{ long_patched_tests; programs_tests; echo tests/pure/; short_patched_tests; } | side_by_side
+{ programs_tests; long_patched_tests; short_patched_tests; echo tests/pure/; } | side_by_side
 compare_databases
-scripts/run_e2e.sh -m "$alone"
+env -u TEST_FORKING scripts/run_e2e.sh -m "$alone"
 tell_times

@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from tests.e2e.ports import free_port, free_udp_range
 from tests.fakes import warm
@@ -74,7 +74,8 @@ class Service:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
         prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **(settings or {})}.items()}
         self.environment = inherited | prefixed | {"CALLENGINE_ENV": "testing", "PYTHONPATH": str(ROOT)}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._go_there = f"import os; os.chdir({str(directory)!r})"
+        self._process: subprocess.Popen[bytes] | warm.Started | None = None
         self.worker_pids: list[int] = []
 
     @property
@@ -121,18 +122,26 @@ class Service:
         """Start `serve` and wait until it is ready; raises RuntimeError with its output if it never is."""
         output = (self.directory / "serve.out").open("ab")
         with output:
-            self._process = subprocess.Popen(
-                _command("serve"),
-                cwd=self.directory,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            self._process = self._fork(output) if warm.is_shared() else self._program(output)
         if not until(self._is_ready, timeout):
             self.stop()
             raise RuntimeError(f"serve is not ready: {self.output()}")
         self.worker_pids = [self.media_pid()]
+
+    def _program(self, output: BinaryIO) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            _command("serve"),
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def _fork(self, output: BinaryIO) -> warm.Started:
+        return warm.start(
+            "serve", environment=self.environment, before=self._go_there, output=output.fileno()
+        )
 
     def stop(self, timeout: float = 20.0) -> int | None:
         """End it orderly (SIGTERM), by force after `timeout` seconds; gives its exit code."""
@@ -179,8 +188,7 @@ class Service:
 
     def _quick_command(self, *arguments: str) -> None:
         """Run a command that only prepares, in a process that has imported everything already."""
-        go_there = f"import os; os.chdir({str(self.directory)!r})"
-        started = warm.start(*arguments, environment=self.environment, before=go_there)
+        started = warm.start(*arguments, environment=self.environment, before=self._go_there)
         if started.wait(60):
             self.command(*arguments)  # fails again, and says why
 

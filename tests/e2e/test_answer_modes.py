@@ -100,7 +100,7 @@ def is_music(payload: bytes) -> bool:
         pytest.param({"QUEUES__SUPPORT__ANSWER": "immediately"}, [200], True, marks=pytest.mark.long),
         ({"QUEUES__SUPPORT__ANSWER": "early_media"}, [183, 200], True),
         ({"QUEUES__SUPPORT__ANSWER": "with_agent"}, [180, 200], False),
-        ({"ROUTING__MODE": "direct_when_available"}, [180, 200], False),
+        pytest.param({"ROUTING__MODE": "direct_when_available"}, [180, 200], False, marks=pytest.mark.long),
     ],
     ids=["immediately", "early_media", "with_agent", "direct"],
 )

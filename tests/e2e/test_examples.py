@@ -138,7 +138,11 @@ def test_an_own_strategy_is_installed_and_found(tmp_path: Path) -> None:
     ("name", "numbers"),
     [
         ("enterprise.toml", ["vip", "premium", "premium-support"]),
-        ("multi_queue.toml", ["general", "sales", "support", "vip", "premium"]),
+        pytest.param(
+            "multi_queue.toml",
+            ["general", "sales", "support", "vip", "premium"],
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_callers_wait_in_the_queues_of_an_example(tmp_path: Path, name: str, numbers: list[str]) -> None:

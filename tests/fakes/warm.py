@@ -25,6 +25,11 @@ VARIABLE = "TEST_FORKING"
 """Names the process that forks for all."""
 
 
+def is_shared() -> bool:
+    """Whether one process forks for all, so that a fork costs nothing but itself."""
+    return VARIABLE in os.environ
+
+
 class Started:
     """A command that runs, or has ended; its methods are those of `subprocess.Popen`."""
 
@@ -38,20 +43,27 @@ class Started:
         """Its exit code, None while it runs."""
         try:
             return self.wait(timeout=0)
-        except (BlockingIOError, TimeoutError):
+        except subprocess.TimeoutExpired:
             return None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended; raises TimeoutError."""
+        """Its exit code, once it has ended; raises subprocess.TimeoutExpired."""
         if self.returncode is None:
             self._news.settimeout(timeout)
-            self.returncode = int(self._news.recv(16))
+            try:
+                self.returncode = int(self._news.recv(16))
+            except (BlockingIOError, TimeoutError):
+                raise subprocess.TimeoutExpired("callengine", timeout or 0) from None
             self._news.close()
         return self.returncode
 
     def terminate(self) -> None:
         """Unless it has ended."""
         self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Unless it has ended."""
+        self.send_signal(signal.SIGKILL)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Unless it has ended."""
