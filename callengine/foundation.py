@@ -157,7 +157,7 @@ def _open_media(
         command if settings.media.start else None,
         socket_path=path,
         environment=_media_environment(settings),
-        standby_command=[*command, "--standby"] if settings.media.start else None,
+        standby_command=[*command, "--standby"] if settings.media.start and settings.media.reserve else None,
         on_death=media.interrupted,
         on_restart=media.restore,
     )

@@ -65,6 +65,8 @@ class Service:
             "DATABASE__URL": f"sqlite:///{self.database}",
             "MEDIA__PORT_FIRST": str(first),
             "MEDIA__PORT_LAST": str(last),
+            # Only where media processes die; to start another one takes as long as some of the tests.
+            "MEDIA__RESERVE": "false",
             "SECURITY__OPEN_INBOUND": "true",
             "LOG__FILE": str(self.log),
             "LOG__LEVEL": "DEBUG",

@@ -149,7 +149,7 @@ def shift(request: pytest.FixtureRequest, shifts: Callable[[str], Shift]) -> Shi
 
 def _run(transport: str, directory: Path, stack: ExitStack) -> Shift:
     """Both agents sign on, all five call in the same moment, the agents hang up."""
-    service = stack.enter_context(Service(directory / "service"))
+    service = stack.enter_context(Service(directory / "service", settings={"MEDIA__RESERVE": "true"}))
     unused = service.status()
     phones = {name: stack.enter_context(_phone(name, service, directory, transport)) for name in AGENT_TONES}
     for phone in phones.values():

@@ -28,8 +28,9 @@ _RESTARTED = "SELECT payload FROM event_log WHERE type = 'media_restarted'"
 
 
 def _own_ports() -> dict[str, str]:
+    """Which nobody else takes meanwhile; and a media process in reserve."""
     first, last = free_udp_range(20)
-    return {"MEDIA__PORT_FIRST": str(first), "MEDIA__PORT_LAST": str(last)}
+    return {"MEDIA__PORT_FIRST": str(first), "MEDIA__PORT_LAST": str(last), "MEDIA__RESERVE": "true"}
 
 
 def _speaks_again(peer: RtpPeer, since: float) -> bool:

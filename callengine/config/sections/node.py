@@ -177,6 +177,14 @@ class Media:
             True,
         ),
     ]
+    reserve: Annotated[
+        bool,
+        Setting(
+            Switch(),
+            "Another one waits to take the place of one that dies (40 MB); off: it is started only then.",
+            True,
+        ),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -270,6 +270,7 @@ def _settings(size: Size) -> dict[str, str]:
         "MEDIA__PORT_FIRST": str(first),
         "MEDIA__PORT_LAST": str(last),
         "MEDIA__TIMEOUT_SECONDS": "15",
+        "MEDIA__RESERVE": "true",
         "QUEUES__SUPPORT__CAPACITY": str(2 * size.callers),
         "QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS": "3000",
         "QUEUES__SUPPORT__RING_TIMEOUT_SECONDS": "6",

@@ -42,6 +42,7 @@ class Desk:
             "API__PORT": str(free_port()),
             "DATABASE__URL": database,
             "SECURITY__OPEN_INBOUND": "true",
+            "MEDIA__RESERVE": "false",
         }
         prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **variables}.items()}
         self.environ = {**prefixed, "CALLENGINE_ENV": "testing"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import gevent
@@ -10,6 +11,7 @@ import pytest
 from callengine.sdp.session import SessionDescription
 from tests.e2e.ports import free_udp_range
 from tests.e2e.raw_sip import SDP
+from tests.e2e.service import children
 from tests.fakes.phone import answer
 from tests.fakes.rtp_phone import RtpPhone
 from tests.gevent.effects.outside import MakeDesk, finish, is_taken, with_media_process
@@ -43,6 +45,16 @@ def test_rtp_is_received_at_its_address_within_its_ports(
         assert refused is not None
         assert refused[0] == 503
         finish(desk, caller)
+
+
+@pytest.mark.effect("media.reserve")
+@pytest.mark.parametrize(("reserve", "count"), [("true", 1), ("false", 0)])
+def test_another_process_waits_in_reserve(make_desk: MakeDesk, reserve: str, count: int) -> None:
+    desk = make_desk(open_now=False, MEDIA__RESERVE=reserve)
+    with with_media_process(desk):
+        gevent.sleep(1.5)  # it is started a second after the one that serves
+        commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in children(os.getpid())]
+        assert sum("--standby" in command for command in commands) == count
 
 
 @pytest.mark.effect("media.timeout_seconds")
