@@ -92,20 +92,15 @@ on_sqlite() { sed 's/$/ --database=sqlite/'; }
 wanted=on_sqlite on_both="$(echo tests/gevent/callcenter/test_{guards,two_dispatchers,invariants,fairness,inbound,reckoning}.py)"
 if [ "${#long[@]}" -gt 0 ]; then wanted=halves on_both=; fi
 
-# The lanes of patched tests, those that take longest first: what is long shares its start with few, what is short
-# with many.
-long_patched_tests() {
-    {
-        echo tests/gevent/effects/
-        xargs -n 11 < <(echo tests/gevent/callcenter/test_*.py tests/gevent/callcenter/reconciling/)
-        xargs -n 6 < <(echo tests/gevent/service/test_*.py)
-    } | "$wanted"
-}
-
-short_patched_tests() {
+# The lanes of patched tests, those that take longest first.
+patched_tests() {
+    "$wanted" < <(echo tests/gevent/effects/)
     echo tests/gevent/db/
+    xargs -n 11 < <(echo tests/gevent/callcenter/test_*.py tests/gevent/callcenter/reconciling/) | "$wanted"
+    echo tests/gevent/media/
+    xargs -n 6 < <(echo tests/gevent/service/test_*.py) | "$wanted"
     [ -z "$on_both" ] || echo "$on_both --database=postgresql"
-    printf "%s\n" tests/gevent/{media,cli}/
+    echo tests/gevent/cli/
     echo $(ls -d tests/gevent/*/ | grep -vE "/(__pycache__|service|callcenter|effects|db|media|cli)/") \
         tests/gevent/test_*.py
 }
@@ -154,7 +149,7 @@ run() {
         if [ "$1" = tests/gevent ]; then
             start_forking
             start_postgresql
-            { long_patched_tests; short_patched_tests; } | side_by_side
+            patched_tests | side_by_side
             compare_databases
         else
             patched "$1"
@@ -189,7 +184,7 @@ scripts/check.sh
 checked=$SECONDS
 start_forking
 start_postgresql
-{ programs_tests; long_patched_tests; short_patched_tests; echo tests/pure/; } | side_by_side
+{ programs_tests; patched_tests; echo tests/pure/; } | side_by_side
 compare_databases
 env -u TEST_FORKING scripts/run_e2e.sh -m "$alone"
 tell_times
