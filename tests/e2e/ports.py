@@ -52,6 +52,12 @@ def _ranges() -> _Block:
     return _Block(21_000, size=690, blocks=10)
 
 
+@cache
+def _large_ranges() -> _Block:
+    """For a floor of hundreds of phones, of which there is one at a time."""
+    return _Block(28_000, size=4_700, blocks=1)
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that was free a moment ago, for UDP and TCP alike; nor is the next one given to anybody else.
 
@@ -64,9 +70,10 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def free_udp_range(size: int, host: str = "127.0.0.1") -> tuple[int, int]:
-    """First and last of `size` neighbouring UDP ports, the first one even; `size` is even and at most 690."""
+    """First and last of `size` neighbouring UDP ports, the first one even; `size` is even up to 4700."""
+    block = _ranges() if size <= 690 else _large_ranges()
     while True:
-        ports = _ranges().take(size)
+        ports = block.take(size)
         if all(_is_free(port, host, _UDP) for port in ports):
             return ports[0], ports[-1]
 

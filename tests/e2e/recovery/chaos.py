@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.ports import free_port, free_udp_range
+from tests.e2e.ports import free_udp_range
 from tests.e2e.recovery.floor import Floor, PhoneSeen, orders_for
 from tests.e2e.recovery.judge import AgentWatch, Finding, bad_records, double_offers, lost_calls, out_of_order
 from tests.e2e.recovery.plan import Deed, Fault, Target
@@ -57,7 +57,9 @@ class Chaos:
         agents = [f"a{number:02}" for number in range(size.agents)]
         callers = [f"c{number:03}" for number in range(size.callers)]
         self.service = Service(directory / "service", agents=agents, settings=_settings(size))
-        ports = [free_port() for _ in range(size.agents + size.callers)]
+        phones = size.agents + size.callers
+        first, _ = free_udp_range(2 * phones)
+        ports = [first + 2 * number for number in range(phones)]
         orders = orders_for(
             agents=agents,
             callers=callers,
