@@ -76,7 +76,6 @@ class Service:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
         prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **(settings or {})}.items()}
         self.environment = inherited | prefixed | {"CALLENGINE_ENV": "testing", "PYTHONPATH": str(ROOT)}
-        self._go_there = f"import os; os.chdir({str(directory)!r})"
         self._process: subprocess.Popen[bytes] | warm.Started | None = None
         self.worker_pids: list[int] = []
 
@@ -142,7 +141,7 @@ class Service:
 
     def _fork(self, output: BinaryIO) -> warm.Started:
         return warm.start(
-            "serve", environment=self.environment, before=self._go_there, output=output.fileno()
+            "serve", environment=self.environment, directory=self.directory, output=output.fileno()
         )
 
     def stop(self, timeout: float = 20.0) -> int | None:
@@ -190,7 +189,7 @@ class Service:
 
     def _quick_command(self, *arguments: str) -> None:
         """Run a command that only prepares, in a process that has imported everything already."""
-        started = warm.start(*arguments, environment=self.environment, before=self._go_there)
+        started = warm.start(*arguments, environment=self.environment, directory=self.directory)
         if started.wait(60):
             self.command(*arguments)  # fails again, and says why
 

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from pathlib import Path
 from tempfile import TemporaryFile
 
 VARIABLE = "TEST_FORKING"
@@ -74,11 +75,12 @@ class Started:
 def start(
     *arguments: str,
     environment: Mapping[str, str],
+    directory: Path | None = None,
     before: str = "",
     module: str = "callengine",
     output: int | None = None,
 ) -> Started:
-    """Run `python -m MODULE ARGUMENTS`; `before` is Python that its process runs first.
+    """Run `python -m MODULE ARGUMENTS` in `directory`, or here; it runs the Python of `before` first.
 
     `output` is the file that gets what it says; without one it is silent.
     """
@@ -87,7 +89,7 @@ def start(
         "module": module,
         "arguments": arguments,
         "environment": dict(environment),
-        "directory": os.getcwd(),
+        "directory": str(directory or Path.cwd()),
         "before": before,
     }
     files = [reply.fileno()] if output is None else [reply.fileno(), output]
@@ -97,11 +99,17 @@ def start(
 
 
 def run(
-    *arguments: str, environment: Mapping[str, str], before: str = "", timeout: float = 40
+    *arguments: str,
+    environment: Mapping[str, str],
+    directory: Path | None = None,
+    before: str = "",
+    timeout: float = 40,
 ) -> subprocess.CompletedProcess[str]:
     """The same to its end: its exit code, and what it has said."""
     with TemporaryFile() as said:
-        started = start(*arguments, environment=environment, before=before, output=said.fileno())
+        started = start(
+            *arguments, environment=environment, directory=directory, before=before, output=said.fileno()
+        )
         code = started.wait(timeout)
         said.seek(0)
         return subprocess.CompletedProcess(arguments, code, stderr=said.read().decode())

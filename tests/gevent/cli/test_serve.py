@@ -32,8 +32,7 @@ def serve(directory: Path, *command: str, **variables: str) -> subprocess.Comple
     }
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
     prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **variables}.items()}
-    go_there = f"import os; os.chdir({str(directory)!r})"
-    return warm.run(*(command or ("serve",)), environment=inherited | prefixed, before=go_there)
+    return warm.run(*(command or ("serve",)), environment=inherited | prefixed, directory=directory)
 
 
 def lines_of(done: subprocess.CompletedProcess[str]) -> list[str]:
