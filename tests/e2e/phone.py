@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.service import PASSWORD, ROOT
+from tests.fakes import warm
 
 Event = dict[str, Any]
 
@@ -24,17 +25,11 @@ class Phone:
         self.name = name
         self.events: list[Event] = []
         self._said = threading.Condition()
-        command = [sys.executable, "-m", "callengine", "softphone", name, "--server", server]
-        command += ["--json", *options, *([] if password is None else ["--password", password])]
-        self.process = subprocess.Popen(
-            command,
-            cwd=Path("/"),
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        own = [] if password is None else ["--password", password]
+        heard, told = os.pipe()
+        self.process = _start("softphone", name, "--server", server, "--json", *options, *own, output=told)
+        os.close(told)
+        self._heard = os.fdopen(heard, encoding="utf-8")
         self._reader = threading.Thread(target=self._read, name=f"phone {name}", daemon=True)
         self._reader.start()
 
@@ -45,8 +40,7 @@ class Phone:
         self.stop()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self._heard:
             with self._said:
                 self.events.append(json.loads(line))
                 self._said.notify_all()
@@ -89,6 +83,25 @@ class Phone:
 
     def _close(self) -> None:
         self._reader.join(5)
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None and not stream.closed:
-                stream.close()
+        self._heard.close()
+
+
+def _start(*arguments: str, output: int) -> subprocess.Popen[bytes] | warm.Started:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    if warm.stands_for_programs():
+        with open(os.devnull, "wb") as nothing:
+            return warm.start(
+                *arguments,
+                environment=environment,
+                directory=Path("/"),
+                output=output,
+                errors=nothing.fileno(),
+            )
+    return subprocess.Popen(
+        [sys.executable, "-m", "callengine", *arguments],
+        cwd=Path("/"),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.DEVNULL,
+    )

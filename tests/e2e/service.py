@@ -123,7 +123,7 @@ class Service:
         """Start `serve` and wait until it is ready; raises RuntimeError with its output if it never is."""
         output = (self.directory / "serve.out").open("ab")
         with output:
-            self._process = self._fork(output) if warm.is_shared() else self._program(output)
+            self._process = self._fork(output) if warm.stands_for_programs() else self._program(output)
         if not until(self._is_ready, timeout):
             self.stop()
             raise RuntimeError(f"serve is not ready: {self.output()}")
@@ -174,15 +174,7 @@ class Service:
 
     def command(self, *arguments: str) -> str:
         """Run `callengine ...` with the same settings; gives its output, raises RuntimeError if it fails."""
-        done = subprocess.run(
-            _command(*arguments),
-            cwd=self.directory,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_command(*arguments, directory=self.directory, environment=self.environment)
         if done.returncode:
             raise RuntimeError(f"callengine {' '.join(arguments)}: {done.stderr}{done.stdout}{self.output()}")
         return done.stdout
@@ -257,6 +249,23 @@ class Service:
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False
+
+
+def run_command(
+    *arguments: str, directory: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run `callengine ...` there to its end, in a minute at most."""
+    if warm.stands_for_programs():
+        return warm.run(*arguments, environment=environment, directory=directory, timeout=60)
+    return subprocess.run(
+        _command(*arguments),
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def _command(*arguments: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.phone import Phone
-from tests.e2e.service import PASSWORD, ROOT, Service, until
+from tests.e2e.service import PASSWORD, ROOT, Service, run_command, until
 
 EXAMPLES = ROOT / "examples"
 
@@ -91,14 +91,7 @@ def test_the_settings_are_good(name: str) -> None:
         "CALLENGINE_ENV": "production",
         "CALLENGINE_SETTINGS": str(EXAMPLES / name),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "callengine", "config", "check"],
-        cwd=ROOT,
-        env=inherited | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_command("config", "check", directory=ROOT, environment=inherited | settings)
     assert (done.returncode, done.stderr) == (0, "")
 
 

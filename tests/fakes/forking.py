@@ -19,13 +19,19 @@ from gevent import monkey
 from callengine.__main__ import main
 
 _fork = monkey.get_original("os", "fork")
+_close = monkey.get_original(
+    "os", "close"
+)  # the other one closes once the hub has turned, and here none does
 _socket = monkey.get_original("socket", "socket")
 _wait = monkey.get_original("os", "waitpid")
 _REQUEST_BYTES = 1 << 18
-_MOST_FILES = 2
+_MOST_FILES = 3
 
 _MODULES: tuple[str, ...] = ("callengine.cli.serve", "callengine.cli.db", "callengine.cli.agents")
-_MODULES_OF_TESTS = ("pytest", "alembic.command", "psycopg")
+_MODULES_OF_ALL = (
+    *("pytest", "alembic.command", "psycopg"),
+    *("callengine.cli.config", "callengine.cli.softphone"),
+)
 
 
 def listen(name: str) -> Any:
@@ -63,7 +69,7 @@ def next_command(connections: Iterator[Any]) -> tuple[dict[str, Any], list[int]]
             tell_of_fork(_socket(fileno=files[0]))
             return dict(json.loads(request)), files[1:]
         for file in files:
-            os.close(file)
+            _close(file)
     os._exit(0)
 
 
@@ -82,12 +88,12 @@ def tell_of_fork(news: Any) -> None:
 def become(command: dict[str, Any], outputs: list[int]) -> None:
     """Take over what a process is given at its start."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    output = outputs[0] if outputs else nothing
+    output, errors = (outputs[0], outputs[-1]) if outputs else (nothing, nothing)
     os.dup2(nothing, 0)
     os.dup2(output, 1)
-    os.dup2(output, 2)
-    for file in {nothing, output}:
-        os.close(file)
+    os.dup2(errors, 2)
+    for file in {nothing, output, errors}:
+        _close(file)
     os.environ.clear()
     os.environ.update(command["environment"])
     os.chdir(command["directory"])
@@ -102,7 +108,7 @@ def run_forks() -> None:
     if len(sys.argv) > 1:
         os.setpgid(0, 0)  # so that it ends together with all that it has started
         connections = requests_of_all(listen(sys.argv[1]))
-        modules += _MODULES_OF_TESTS
+        modules += _MODULES_OF_ALL
     for name in modules:
         importlib.import_module(name)
     command, outputs = next_command(connections)

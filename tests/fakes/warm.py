@@ -24,11 +24,13 @@ from tempfile import TemporaryFile
 
 VARIABLE = "TEST_FORKING"
 """Names the process that forks for all."""
+PROGRAMS = "TEST_PROGRAMS"
+"""Set where the program itself is to be started."""
 
 
-def is_shared() -> bool:
-    """Whether one process forks for all, so that a fork costs nothing but itself."""
-    return VARIABLE in os.environ
+def stands_for_programs() -> bool:
+    """Whether a fork is as good as the program: where one process forks for all it costs just itself."""
+    return VARIABLE in os.environ and PROGRAMS not in os.environ
 
 
 class Started:
@@ -79,10 +81,12 @@ def start(
     before: str = "",
     module: str = "callengine",
     output: int | None = None,
+    errors: int | None = None,
 ) -> Started:
     """Run `python -m MODULE ARGUMENTS` in `directory`, or here; it runs the Python of `before` first.
 
-    `output` is the file that gets what it says; without one it is silent.
+    `output` is the file that gets what it says, without one it is silent; `errors` gets its standard error
+    instead.
     """
     news, reply = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     wanted = {
@@ -92,7 +96,7 @@ def start(
         "directory": str(directory or Path.cwd()),
         "before": before,
     }
-    files = [reply.fileno()] if output is None else [reply.fileno(), output]
+    files = [reply.fileno(), *(file for file in (output, errors) if file is not None)]
     with reply, _forking() as forking:
         socket.send_fds(forking, [json.dumps(wanted).encode()], files)
     return Started(news)
@@ -106,13 +110,19 @@ def run(
     timeout: float = 40,
 ) -> subprocess.CompletedProcess[str]:
     """The same to its end: its exit code, and what it has said."""
-    with TemporaryFile() as said:
+    with TemporaryFile("w+") as said, TemporaryFile("w+") as complained:
         started = start(
-            *arguments, environment=environment, directory=directory, before=before, output=said.fileno()
+            *arguments,
+            environment=environment,
+            directory=directory,
+            before=before,
+            output=said.fileno(),
+            errors=complained.fileno(),
         )
         code = started.wait(timeout)
         said.seek(0)
-        return subprocess.CompletedProcess(arguments, code, stderr=said.read().decode())
+        complained.seek(0)
+        return subprocess.CompletedProcess(arguments, code, said.read(), complained.read())
 
 
 def _forking() -> AbstractContextManager[socket.socket]:
