@@ -4,6 +4,8 @@ It has no hub and no thread of its own, so a fork is as good as a process that w
 serves all who know that, until a signal ends it; otherwise whoever started it, until that ends.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -11,8 +13,10 @@ import runpy
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from typing import Any
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from gevent import monkey
 
@@ -101,7 +105,35 @@ def become(command: dict[str, Any], outputs: list[int]) -> None:
     exec(command["before"], {})
 
 
-def run_forks() -> None:
+def run_command(command: dict[str, Any], outputs: list[int]) -> None:
+    """Do what is wanted of a fork."""
+    become(command, outputs)
+    if command["module"] == "callengine":
+        main()
+    else:
+        runpy.run_module(command["module"], run_name="__main__")
+
+
+def end_with(run: Callable[[], object]) -> NoReturn:
+    """Run it and end this process, but do not take apart what was imported: that takes half a second."""
+    code: object = None
+    try:
+        run()
+    except SystemExit as end:
+        code = end.code
+        if isinstance(code, str):
+            sys.stderr.write(f"{code}\n")
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code & 0xFF if isinstance(code, int) else int(code is not None))
+
+
+def run_forks() -> NoReturn:
     """Import, then fork; what comes after is the fork's."""
     connections = requests_of_one()
     modules = _MODULES
@@ -111,12 +143,10 @@ def run_forks() -> None:
         modules += _MODULES_OF_ALL
     for name in modules:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a fork that looked through all this for garbage would have to copy it
     command, outputs = next_command(connections)
-    become(command, outputs)
-    if command["module"] == "callengine":
-        main()
-    else:
-        runpy.run_module(command["module"], run_name="__main__")
+    end_with(lambda: run_command(command, outputs))
 
 
 if __name__ == "__main__":
