@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,26 +74,34 @@ def from_file(path: Path, environment: str, problems: list[str]) -> Iterator[Tre
 
 
 def _tables(path: Path, shown: str, problems: list[str]) -> dict[str, Any]:
-    """The file's top-level tables; dynaconf spells their names in capitals."""
-    from dynaconf import Dynaconf
-
+    """The file's top-level tables."""
     try:
-        path.read_text(encoding="utf-8")
-        reader = Dynaconf(
-            settings_files=[str(path)],
-            environments=False,
-            loaders=[],
-            core_loaders=["TOML"],
-            load_dotenv=False,
-            envvar_prefix=False,
-            dotted_lookup=False,
-            merge_enabled=False,
-            silent_errors=False,
-        )
-        tables: dict[str, Any] = reader.as_dict()
+        return _read(path, path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         problems.append(f"{shown}: cannot be read: {' '.join(str(error).split())}")
         return {}
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _text: str) -> dict[str, Any]:
+    """The tables of the file, which holds this text; dynaconf spells their names in capitals.
+
+    Kept, since a command reads the settings twice: where the service listens, then all of them.
+    """
+    from dynaconf import Dynaconf
+
+    reader = Dynaconf(
+        settings_files=[str(path)],
+        environments=False,
+        loaders=[],
+        core_loaders=["TOML"],
+        load_dotenv=False,
+        envvar_prefix=False,
+        dotted_lookup=False,
+        merge_enabled=False,
+        silent_errors=False,
+    )
+    tables: dict[str, Any] = reader.as_dict()
     tables.pop("LOAD_DOTENV", None)
     return tables
 

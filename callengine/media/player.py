@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import gevent
@@ -41,10 +42,7 @@ class Sounds:
     """
 
     def __init__(self) -> None:
-        own = {MUSIC: read_sound(os.fspath(_MUSIC_FILE)), DONE: tones.done(), REFUSED: tones.refused()}
-        self._own = {
-            sound: {codec: _encode(samples, codec) for codec in g711.CODECS} for sound, samples in own.items()
-        }
+        self._own = _our_own()
         self._frames: OrderedDict[tuple[str, int, str], Frames] = OrderedDict()
 
     def frames(self, sound: str, codec: str) -> Frames:
@@ -61,6 +59,15 @@ class Sounds:
         if len(self._frames) > SOUNDS_KEPT:
             self._frames.popitem(last=False)
         return self._frames[key]
+
+
+@cache
+def _our_own() -> Mapping[str, Mapping[str, Frames]]:
+    """The sounds that come with callengine, by their names and codecs."""
+    own = {MUSIC: read_sound(os.fspath(_MUSIC_FILE)), DONE: tones.done(), REFUSED: tones.refused()}
+    return {
+        sound: {codec: _encode(samples, codec) for codec in g711.CODECS} for sound, samples in own.items()
+    }
 
 
 def read_sound(path: str) -> bytes:

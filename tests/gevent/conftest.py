@@ -13,7 +13,7 @@ from callengine.db import schema
 from callengine.db.committer import Committer
 from callengine.db.engine import make_engine
 from callengine.events.types import Event
-from tests.fakes import postgresql
+from tests.fakes import compiled_once, postgresql
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import KINDS, Databases, ServerDatabases, SqliteFiles
 from tests.fakes.postgresql import PostgresqlServer
@@ -82,6 +82,14 @@ def no_kind_is_left_out(request: pytest.FixtureRequest) -> Iterator[None]:
     event.remove(Engine, "engine_connect", note)
     if touched and _kind_of(request.node) is None:
         pytest.fail(f"it touches {', '.join(touched)} alone: take `databases`, or mark it with `about`")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_worked_out_twice() -> Iterator[None]:
+    """What a process works out once, and tests would for each of many call centers."""
+    with pytest.MonkeyPatch.context() as patch:
+        compiled_once.install(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)
