@@ -21,21 +21,33 @@ SETUP_EXTRAS=dev
 source scripts/setup.sh
 needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd
 
-# Two streams, one for each processor of a small machine, then the chaos run by itself, since it judges shorter gaps;
-# what the stream with the shift has said comes last.
+# Two streams, one for each processor of a small machine. The chaos run judges shorter gaps: it has its turn when no
+# test of the other stream has (tests/e2e/conftest.py). What the stream with the shift has said comes last.
 apart="$(echo tests/e2e/test_{agents_calls,answer_modes,baresip,draining,examples,overflow,refusals}.py)"
 with_shift="$(printf '%s\n' tests/e2e/test_*.py | grep -vxF "$(tr ' ' '\n' <<<"$apart")")"
 no_tests=5 # pytest's own code
 
 stream() { "$PYTHON" -m pytest -q -p no:cacheprovider "$@"; }
 
+stop_all() {
+    [ -z "${forking:-}" ] || kill -- "-$forking" || true
+    rm -f "$output" "$E2E_TURNS"
+}
+
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+E2E_TURNS=$(mktemp)
+export E2E_TURNS TEST_PROGRAMS=1
+trap stop_all EXIT
+if [ -z "${TEST_FORKING:-}" ]; then # what only prepares is forked from one process, as in scripts/test.sh
+    export TEST_FORKING=callengine-e2e-$$
+    "$PYTHON" -m tests.fakes.forking "$TEST_FORKING" &
+    forking=$!
+fi
 codes=()
 stream "$@" $with_shift >"$output" 2>&1 &
-stream "$@" $apart && codes+=(0) || codes+=($?)
-wait $! && codes+=(0) || codes+=($?)
-stream "$@" tests/e2e/recovery/ && codes+=(0) || codes+=($?)
+shift_stream=$!
+stream "$@" $apart tests/e2e/recovery/ && codes+=(0) || codes+=($?)
+wait "$shift_stream" && codes+=(0) || codes+=($?)
 cat "$output"
 
 # A part without any of the wanted tests is good, unless no part has any.

@@ -186,5 +186,5 @@ start_forking
 start_postgresql
 { programs_tests; patched_tests; echo tests/pure/; } | side_by_side
 compare_databases
-TEST_PROGRAMS=1 scripts/run_e2e.sh -m "$alone"
+scripts/run_e2e.sh -m "$alone"
 tell_times

@@ -20,9 +20,9 @@ class StrategyName(Plain):
 
     def read(self, value: object) -> str:
         """The name, if there is such a strategy."""
-        if not isinstance(value, str) or value not in strategies.names():
-            raise ValueError
-        return value
+        if isinstance(value, str) and (value in strategies.BUILT_IN or value in strategies.names()):
+            return value
+        raise ValueError
 
 
 class SkillSteps(Plain):

@@ -1,6 +1,16 @@
-"""What all end-to-end tests share: a line with the result, printed after everything else."""
+"""What all end-to-end tests share: a line with the result, printed after everything else, and quiet.
+
+`scripts/run_e2e.sh` runs two streams of them side by side. It names a file in `E2E_TURNS`, on which a `quiet`
+test holds the lock alone, and every other one together with those of the other stream; but for the `last`,
+which only wait.
+"""
 
 from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,6 +26,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that look at what is left behind come last: until then the time for it passes."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Before anybody counts the test's time."""
+    turns = os.environ.get("E2E_TURNS")
+    if turns is None or item.get_closest_marker("last") is not None:
+        return (yield)
+    with _locked(turns, fcntl.LOCK_EX if item.get_closest_marker("quiet") else fcntl.LOCK_SH):
+        return (yield)
+
+
+@contextmanager
+def _locked(path: str, kind: int) -> Iterator[None]:
+    with open(path, "rb") as file:
+        fcntl.flock(file, kind)
+        yield
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -255,7 +255,7 @@ def run_command(
     *arguments: str, directory: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run `callengine ...` there to its end, in a minute at most."""
-    if warm.stands_for_programs():
+    if warm.is_shared():
         return warm.run(*arguments, environment=environment, directory=directory, timeout=60)
     return subprocess.run(
         _command(*arguments),

@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Dialect, Engine, create_engine
 from werkzeug.routing import Rule
+
+from callengine.db.prepared import Parameters, Prepared, Statement
 
 
 def install(patch: pytest.MonkeyPatch) -> None:
     """Until `patch` is undone."""
     first: dict[str, Engine] = {}
+    prepared: dict[tuple[Statement, tuple[str, ...], Dialect], Prepared] = {}
 
     def created(*arguments: Any, **options: Any) -> Engine:
         engine = create_engine(*arguments, **options)
@@ -22,7 +25,14 @@ def install(patch: pytest.MonkeyPatch) -> None:
         engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
         return engine
 
+    def prepare(statement: Statement, parameters: Parameters, dialect: Dialect) -> Prepared:
+        key = statement, tuple(parameters), dialect
+        if key not in prepared:
+            prepared[key] = Prepared(statement, parameters, dialect)
+        return prepared[key]
+
     patch.setattr("callengine.db.engine.create_engine", created)
+    patch.setattr("callengine.db.prepared.Prepared", prepare)
     patch.setattr(Rule, "_compile_builder", lambda *_arguments, **_options: _build)
 
 

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -25,12 +26,18 @@ from tempfile import TemporaryFile
 VARIABLE = "TEST_FORKING"
 """Names the process that forks for all."""
 PROGRAMS = "TEST_PROGRAMS"
-"""Set where the program itself is to be started."""
+"""Set where services and phones are to be the program itself."""
+_TRIES, _TRY_AGAIN_SECONDS = 100, 0.1
+
+
+def is_shared() -> bool:
+    """Whether one process forks for all, so that a fork costs nothing but itself."""
+    return VARIABLE in os.environ
 
 
 def stands_for_programs() -> bool:
-    """Whether a fork is as good as the program: where one process forks for all it costs just itself."""
-    return VARIABLE in os.environ and PROGRAMS not in os.environ
+    """Whether services and phones may be forks too."""
+    return is_shared() and PROGRAMS not in os.environ
 
 
 class Started:
@@ -131,7 +138,10 @@ def _forking() -> AbstractContextManager[socket.socket]:
     if name is None:
         return nullcontext(_our_own())
     shared = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    shared.connect(f"\0{name}")
+    for _ in range(_TRIES):
+        if shared.connect_ex(f"\0{name}") == 0:
+            break
+        time.sleep(_TRY_AGAIN_SECONDS)  # it has only just been started
     return shared
 
 

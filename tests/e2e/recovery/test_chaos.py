@@ -17,7 +17,7 @@ from tests.e2e.recovery.chaos import Chaos, Size
 from tests.e2e.recovery.plan import Target, make_plan
 from tests.e2e.recovery.table import longest, table
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.quiet]
 
 SHORT = Size(agents=5, callers=12, each=1, talk=(1.5, 4.0), patience=15.0, calm_seconds=0.5, pace=0.35)
 LONG = Size(agents=50, callers=150, each=20, talk=(8.0, 25.0), patience=60.0, calm_seconds=20.0)
