@@ -42,7 +42,7 @@ class Sounds:
     """
 
     def __init__(self) -> None:
-        self._own = _our_own()
+        self._own = _our_own(_MUSIC_FILE)
         self._frames: OrderedDict[tuple[str, int, str], Frames] = OrderedDict()
 
     def frames(self, sound: str, codec: str) -> Frames:
@@ -62,9 +62,9 @@ class Sounds:
 
 
 @cache
-def _our_own() -> Mapping[str, Mapping[str, Frames]]:
+def _our_own(music: Path) -> Mapping[str, Mapping[str, Frames]]:
     """The sounds that come with callengine, by their names and codecs."""
-    own = {MUSIC: read_sound(os.fspath(_MUSIC_FILE)), DONE: tones.done(), REFUSED: tones.refused()}
+    own = {MUSIC: read_sound(os.fspath(music)), DONE: tones.done(), REFUSED: tones.refused()}
     return {
         sound: {codec: _encode(samples, codec) for codec in g711.CODECS} for sound, samples in own.items()
     }
