@@ -154,6 +154,7 @@ def test_a_call_that_comes_during_a_restart_succeeds_when_it_is_repeated(host: H
 
 
 @pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.effect("media.start")
 def test_a_killed_service_is_started_again_and_the_call_goes_on(host: Host) -> None:
     host.start()
