@@ -152,6 +152,12 @@ def database_url(databases: Databases) -> str:
 
 
 @pytest.fixture
+def migrated_url(databases: Databases) -> str:
+    """The URL of a database at the newest revision: the test runs once on each kind."""
+    return databases.new()
+
+
+@pytest.fixture
 def engine(databases: Databases) -> Iterator[Engine]:
     """An engine on a database with all tables and no calls: the test runs once on each kind."""
     made = make_engine(databases.new(), connection_timeout_seconds=5)

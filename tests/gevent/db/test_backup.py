@@ -28,21 +28,19 @@ def file_of(url: str) -> Path:
 
 
 @pytest.fixture
-def filled_url(database_url: str) -> str:
+def filled_url(migrated_url: str) -> str:
     """A database with all tables and a call."""
-    schema.upgrade(database_url)
-    engine = make_engine(database_url)
+    engine = make_engine(migrated_url)
     with engine.begin() as connection:
         rows.store_call(connection)
     engine.dispose()
-    return database_url
+    return migrated_url
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
     """The same on SQLite."""
-    url = f"sqlite:{tmp_path / 'call_center.db'}"
-    schema.upgrade(url)
+    url = f"sqlite:{shutil.copy(sqlite_template, tmp_path / 'call_center.db')}"
     engine = make_engine(url)
     with engine.begin() as connection:
         rows.store_call(connection)

@@ -1,13 +1,14 @@
 """A backup put in the place of a database: nothing is lost, whatever stands there, and however often."""
 
 import os
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
 
 import pytest
 
-from callengine.db import revisions, schema
+from callengine.db import revisions
 from callengine.db.backup import make_backup
 from callengine.db.claim import DatabaseClaimed, claim
 from callengine.db.engine import make_engine
@@ -21,12 +22,11 @@ MOMENT = "20231114T221320Z"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def database(tmp_path: Path, sqlite_template: Path) -> Path:
     """A database at the newest revision, in a directory of its own."""
     path = tmp_path / "state" / "call_center.db"
     path.parent.mkdir()
-    schema.upgrade(f"sqlite:{path}")
-    return path
+    return Path(shutil.copy(sqlite_template, path))
 
 
 @pytest.fixture

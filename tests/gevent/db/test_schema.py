@@ -38,16 +38,14 @@ def test_up_down_and_up_again(database_url: str) -> None:
     schema.check(database_url)
 
 
-def test_the_first_rows_are_there(database_url: str) -> None:
-    schema.upgrade(database_url)
-    with make_engine(database_url).connect() as connection:
+def test_the_first_rows_are_there(migrated_url: str) -> None:
+    with make_engine(migrated_url).connect() as connection:
         assert connection.execute(select(Tenant.id, Tenant.name)).one() == (1, "default")
         assert connection.execute(select(LogHead.id, LogHead.last)).one() == (1, 0)
 
 
-def test_down_and_up_with_rows(database_url: str) -> None:
-    schema.upgrade(database_url)
-    engine = make_engine(database_url)
+def test_down_and_up_with_rows(migrated_url: str) -> None:
+    engine = make_engine(migrated_url)
     with engine.begin() as connection:
         rows.store_call(connection)
         rows.store(
@@ -58,9 +56,9 @@ def test_down_and_up_with_rows(database_url: str) -> None:
     with engine.connect() as connection:
         assert len(connection.execute(select(Leg.id)).all()) == 2
     engine.dispose()
-    schema.downgrade(database_url, "base")
-    schema.upgrade(database_url)
-    schema.check(database_url)
+    schema.downgrade(migrated_url, "base")
+    schema.upgrade(migrated_url)
+    schema.check(migrated_url)
 
 
 @pytest.mark.about("sqlite", "how a file is migrated")
@@ -86,12 +84,11 @@ def test_in_memory() -> None:
         ("CREATE TABLE extra (id INTEGER)", "extra"),
     ],
 )
-def test_a_schema_that_differs_is_told(database_url: str, change: str, said: str) -> None:
-    schema.upgrade(database_url)
-    with make_engine(database_url).begin() as connection:
+def test_a_schema_that_differs_is_told(migrated_url: str, change: str, said: str) -> None:
+    with make_engine(migrated_url).begin() as connection:
         connection.execute(text(change))
     with pytest.raises(DatabaseError, match=said):
-        schema.check(database_url)
+        schema.check(migrated_url)
 
 
 @pytest.mark.about("sqlite", "how a file is migrated")
@@ -148,11 +145,10 @@ def test_a_foreign_database_with_alembic_is_refused(database_url: str) -> None:
     refuse_all(database_url, "of another program")
 
 
-def test_a_newer_database_is_refused(database_url: str) -> None:
-    schema.upgrade(database_url)
-    with make_engine(database_url, enable_wal_mode=None).begin() as connection:
+def test_a_newer_database_is_refused(migrated_url: str) -> None:
+    with make_engine(migrated_url, enable_wal_mode=None).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    refuse_all(database_url, "9999.*newer")
+    refuse_all(migrated_url, "9999.*newer")
 
 
 @pytest.mark.about("sqlite", "how a file is migrated")
