@@ -21,21 +21,26 @@ SETUP_EXTRAS=dev
 source scripts/setup.sh
 needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd
 
-# Two streams, one for each processor of a small machine. What is quiet, like the chaos run, has its turn when no test
-# of the other stream has (tests/e2e/conftest.py). What the stream with the shift has said comes last.
-apart="$(echo tests/e2e/test_{agents_calls,answer_modes,baresip,draining,examples,refusals}.py)"
-with_shift="$(printf '%s\n' tests/e2e/test_*.py | grep -vxF "$(tr ' ' '\n' <<<"$apart")")"
+# Two streams of tests that judge the audio, one for each processor of a small machine, and two of all others, which
+# stand back for them (nice). What is quiet, like the chaos run, has its turn when no other test has
+# (tests/e2e/conftest.py). What the stream with the shift has said comes last.
+named() { printf 'tests/e2e/test_%s.py\n' "$@"; }
+with_shift=$(named five_callers killed media_killed overflow restarted units)
+audio=$(named answer_modes refusals)
+apart=$(named agents_calls baresip draining examples)
+others=$(printf '%s\n' tests/e2e/test_*.py | grep -vxF "$with_shift"$'\n'"$audio"$'\n'"$apart")
 no_tests=5 # pytest's own code
 
 stream() { "$PYTHON" -m pytest -q -p no:cacheprovider "$@"; }
+standing_back() { nice -n 5 "$PYTHON" -m pytest -q -p no:cacheprovider "$@"; }
 
 stop_all() {
     [ -z "${forking:-}" ] || kill -- "-$forking" || true
-    rm -f "$output" "$E2E_TURNS"
+    rm -rf "$outputs" "$E2E_TURNS"
 }
 
-output=$(mktemp)
-E2E_TURNS=$(mktemp)
+outputs=$(mktemp -d)
+E2E_TURNS=$(mktemp -d)
 export E2E_TURNS TEST_PROGRAMS=1
 trap stop_all EXIT
 if [ -z "${TEST_FORKING:-}" ]; then # what only prepares is forked from one process, as in scripts/test.sh
@@ -43,12 +48,18 @@ if [ -z "${TEST_FORKING:-}" ]; then # what only prepares is forked from one proc
     "$PYTHON" -m tests.fakes.forking "$TEST_FORKING" &
     forking=$!
 fi
-codes=()
-stream "$@" $with_shift >"$output" 2>&1 &
-shift_stream=$!
-stream "$@" $apart tests/e2e/recovery/ && codes+=(0) || codes+=($?)
-wait "$shift_stream" && codes+=(0) || codes+=($?)
-cat "$output"
+codes=() streams=()
+standing_back "$@" $apart >"$outputs/0" 2>&1 &
+streams+=($!)
+standing_back "$@" $others >"$outputs/1" 2>&1 &
+streams+=($!)
+stream "$@" $with_shift >"$outputs/2" 2>&1 &
+streams+=($!)
+stream "$@" $audio tests/e2e/recovery/ && codes+=(0) || codes+=($?)
+for each in "${streams[@]}"; do
+    wait "$each" && codes+=(0) || codes+=($?)
+done
+cat "$outputs"/*
 
 # A part without any of the wanted tests is good, unless no part has any.
 case " ${codes[*]} " in

@@ -1,8 +1,8 @@
 """What all end-to-end tests share: a line with the result, printed after everything else, and quiet.
 
-`scripts/run_e2e.sh` runs two streams of them side by side. It names a file in `E2E_TURNS`, on which a `quiet`
-test holds the lock alone, and every other one together with those of the other stream; but for the `last`,
-which only wait.
+`scripts/run_e2e.sh` runs streams of them side by side. It names a directory in `E2E_TURNS`: there a `quiet`
+test holds the lock of the turns alone, and every other one together with those of the other streams; but for
+the `last`, which only wait. Whoever has come to the door first has the next turn.
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: str, kind: int) -> Iterator[None]:
-    with open(path, "rb") as file:
-        fcntl.flock(file, kind)
+def _locked(directory: str, kind: int) -> Iterator[None]:
+    with open(f"{directory}/turns", "ab") as turns:
+        with open(f"{directory}/door", "ab") as door:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            fcntl.flock(turns, kind)
         yield
 
 
