@@ -21,18 +21,13 @@ SETUP_EXTRAS=dev
 source scripts/setup.sh
 needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd
 
-# Two streams of tests that judge the audio, one for each processor of a small machine, and two of all others, which
-# stand back for them (nice). What is quiet, like the chaos run, has its turn when no other test has
-# (tests/e2e/conftest.py). What the stream with the shift has said comes last.
-named() { printf 'tests/e2e/test_%s.py\n' "$@"; }
-with_shift=$(named five_callers killed media_killed overflow restarted units)
-audio=$(named answer_modes refusals)
-apart=$(named agents_calls baresip draining examples)
-others=$(printf '%s\n' tests/e2e/test_*.py | grep -vxF "$with_shift"$'\n'"$audio"$'\n'"$apart")
+# First what judges no audio, in several streams. Then what does, in two, one for each processor of a small machine; what is
+# quiet, like the shift and the chaos run, has its turn when no other test has (tests/e2e/conftest.py).
+files() { printf 'tests/e2e/test_%s.py\n' "$@"; }
+with_shift=$(files five_callers killed media_killed overflow restarted units)
+beside_it=$(files answer_modes refusals)
+silent=$(printf '%s\n' tests/e2e/test_*.py | grep -vxF "$with_shift"$'\n'"$beside_it"$'\n'"$(files examples)")
 no_tests=5 # pytest's own code
-
-stream() { "$PYTHON" -m pytest -q -p no:cacheprovider "$@"; }
-standing_back() { nice -n 5 "$PYTHON" -m pytest -q -p no:cacheprovider "$@"; }
 
 stop_all() {
     [ -z "${forking:-}" ] || kill -- "-$forking" || true
@@ -41,25 +36,37 @@ stop_all() {
 
 outputs=$(mktemp -d)
 E2E_TURNS=$(mktemp -d)
-export E2E_TURNS TEST_PROGRAMS=1
+export E2E_TURNS
 trap stop_all EXIT
-if [ -z "${TEST_FORKING:-}" ]; then # what only prepares is forked from one process, as in scripts/test.sh
+if [ -z "${TEST_FORKING:-}" ]; then # what need not be the program is forked from one process, as in scripts/test.sh
     export TEST_FORKING=callengine-e2e-$$
     "$PYTHON" -m tests.fakes.forking "$TEST_FORKING" &
     forking=$!
 fi
 codes=() streams=()
-standing_back "$@" $apart >"$outputs/0" 2>&1 &
-streams+=($!)
-standing_back "$@" $others >"$outputs/1" 2>&1 &
-streams+=($!)
-stream "$@" $with_shift >"$outputs/2" 2>&1 &
-streams+=($!)
-stream "$@" $audio tests/e2e/recovery/ && codes+=(0) || codes+=($?)
-for each in "${streams[@]}"; do
-    wait "$each" && codes+=(0) || codes+=($?)
-done
-cat "$outputs"/*
+
+stream() { # stream NAME ARGUMENTS...: a run of pytest beside others; finish tells what it has said, and its code
+    "$PYTHON" -m pytest -q -p no:cacheprovider "${@:2}" >"$outputs/$1" 2>&1 &
+    streams+=("$1:$!")
+}
+
+finish() {
+    local each
+    for each in "${streams[@]}"; do
+        wait "${each#*:}" && codes+=(0) || codes+=($?)
+        cat "$outputs/${each%:*}"
+    done
+    streams=()
+}
+
+stream examples "$@" $(files examples)
+while read -r part; do
+    stream "${part//\//.}" "$@" $part
+done < <(xargs -n 5 <<<"$silent")
+finish
+stream beside_it "$@" $beside_it tests/e2e/recovery/
+stream with_shift "$@" $with_shift
+finish
 
 # A part without any of the wanted tests is good, unless no part has any.
 case " ${codes[*]} " in

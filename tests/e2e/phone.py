@@ -20,14 +20,25 @@ Event = dict[str, Any]
 class Phone:
     """A softphone and what it has said so far; use it in a `with` block, which ends it."""
 
-    def __init__(self, name: str, *options: str, server: str, password: str | None = PASSWORD) -> None:
-        """`options` are further options of the command, as typed; without a password it does not register."""
+    def __init__(
+        self,
+        name: str,
+        *options: str,
+        server: str,
+        password: str | None = PASSWORD,
+        is_program: bool = False,
+    ) -> None:
+        """`options` are further options of the command, as typed; without a password it does not register.
+
+        `is_program`: it is never a fork of a process that has imported everything (`tests/fakes/warm.py`).
+        """
         self.name = name
         self.events: list[Event] = []
         self._said = threading.Condition()
         own = [] if password is None else ["--password", password]
         heard, told = os.pipe()
-        self.process = _start("softphone", name, "--server", server, "--json", *options, *own, output=told)
+        start = _fork if warm.is_shared() and not is_program else _program
+        self.process = start("softphone", name, "--server", server, "--json", *options, *own, output=told)
         os.close(told)
         self._heard = os.fdopen(heard, encoding="utf-8")
         self._reader = threading.Thread(target=self._read, name=f"phone {name}", daemon=True)
@@ -86,21 +97,22 @@ class Phone:
         self._heard.close()
 
 
-def _start(*arguments: str, output: int) -> subprocess.Popen[bytes] | warm.Started:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    if warm.stands_for_programs():
-        with open(os.devnull, "wb") as nothing:
-            return warm.start(
-                *arguments,
-                environment=environment,
-                directory=Path("/"),
-                output=output,
-                errors=nothing.fileno(),
-            )
+def _fork(*arguments: str, output: int) -> subprocess.Popen[bytes] | warm.Started:
+    with open(os.devnull, "wb") as nothing:
+        return warm.start(
+            *arguments,
+            environment=os.environ,
+            directory=Path("/"),
+            output=output,
+            errors=nothing.fileno(),
+        )
+
+
+def _program(*arguments: str, output: int) -> subprocess.Popen[bytes] | warm.Started:
     return subprocess.Popen(
         [sys.executable, "-m", "callengine", *arguments],
         cwd=Path("/"),
-        env=environment,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.DEVNULL,

@@ -47,8 +47,12 @@ class Service:
         *,
         agents: Sequence[str] = ("alice", "bob"),
         settings: Mapping[str, str] | None = None,
+        is_program: bool = False,
     ) -> None:
-        """`settings` are further variables without their prefix, such as `QUEUES__SUPPORT__CAPACITY`."""
+        """`settings` are further variables without their prefix, such as `QUEUES__SUPPORT__CAPACITY`.
+
+        `is_program`: it is never a fork of a process that has imported everything (`tests/fakes/warm.py`).
+        """
         self.directory = directory
         self.agents = tuple(agents)
         self.sip_port = free_port()
@@ -76,6 +80,7 @@ class Service:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALLENGINE_")}
         prefixed = {f"CALLENGINE_{key}": value for key, value in {**own, **(settings or {})}.items()}
         self.environment = inherited | prefixed | {"CALLENGINE_ENV": "testing", "PYTHONPATH": str(ROOT)}
+        self._is_fork = warm.is_shared() and not is_program
         self._process: subprocess.Popen[bytes] | warm.Started | None = None
         self.worker_pids: list[int] = []
 
@@ -123,7 +128,7 @@ class Service:
         """Start `serve` and wait until it is ready; raises RuntimeError with its output if it never is."""
         output = (self.directory / "serve.out").open("ab")
         with output:
-            self._process = self._fork(output) if warm.stands_for_programs() else self._program(output)
+            self._process = self._fork(output) if self._is_fork else self._program(output)
         if not until(self._is_ready, timeout):
             self.stop()
             raise RuntimeError(f"serve is not ready: {self.output()}")

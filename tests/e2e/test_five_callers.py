@@ -41,7 +41,7 @@ SWITCH = 0.1
 """In seconds: what is cut from both ends of a talk before it is judged which tones sound in it."""
 GIVEN_BACK_WITHIN = 40.0
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.alone]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.alone, pytest.mark.quiet]
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ def _phone(name: str, service: Service, directory: Path, transport: str) -> Phon
         *("--codecs", AGENT_CODECS[name]),
         *("--answer-after", str(ANSWER_AFTER), "--hang-up-after", str(TALK_SECONDS[name])),
         server=service.server,
+        is_program=True,
     )
 
 
@@ -149,7 +150,9 @@ def shift(request: pytest.FixtureRequest, shifts: Callable[[str], Shift]) -> Shi
 
 def _run(transport: str, directory: Path, stack: ExitStack) -> Shift:
     """Both agents sign on, all five call in the same moment, the agents hang up."""
-    service = stack.enter_context(Service(directory / "service", settings={"MEDIA__RESERVE": "true"}))
+    service = stack.enter_context(
+        Service(directory / "service", settings={"MEDIA__RESERVE": "true"}, is_program=True)
+    )
     unused = service.status()
     phones = {name: stack.enter_context(_phone(name, service, directory, transport)) for name in AGENT_TONES}
     for phone in phones.values():

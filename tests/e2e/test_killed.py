@@ -77,7 +77,7 @@ def _answer_to(bye: Request, leg: StoredLeg, port: int) -> Response:
 
 def test_audio_goes_on_without_the_service_and_its_rows_end_the_call(tmp_path: Path) -> None:
     with (
-        Service(tmp_path / "service", agents=["alice"]) as service,
+        Service(tmp_path / "service", agents=["alice"], is_program=True) as service,
         Phone("alice", "--play", "tone:1100", server=service.server) as phone,
         RtpPeers([450]) as callers,
     ):

@@ -43,7 +43,7 @@ def test_both_are_killed_and_who_talks_hears_each_other_again(tmp_path: Path) ->
     recording = tmp_path / "alice.wav"
     options = ("--play", f"tone:{AGENT_TONE}", "--record", str(recording), "--hang-up-after", "15")
     with (
-        Service(tmp_path / "service", agents=["alice"], settings=_own_ports()) as service,
+        Service(tmp_path / "service", agents=["alice"], settings=_own_ports(), is_program=True) as service,
         Phone("alice", *options, server=service.server) as phone,
         RtpPeers([CALLER_TONE], patience=20.0) as callers,
     ):
@@ -79,7 +79,7 @@ def test_who_talks_hears_each_other_again(
     recording = tmp_path / "alice.wav"
     options = ("--play", f"tone:{AGENT_TONE}", "--record", str(recording), "--hang-up-after", "7")
     with (
-        Service(tmp_path / "service", agents=["alice"], settings=_own_ports()) as service,
+        Service(tmp_path / "service", agents=["alice"], settings=_own_ports(), is_program=True) as service,
         Phone("alice", *options, server=service.server) as phone,
         RtpPeers([CALLER_TONE], patience=6.0) as callers,
     ):

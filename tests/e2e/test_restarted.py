@@ -27,7 +27,7 @@ def states(service: Service) -> list[str]:
 @pytest.mark.long
 def test_one_talks_on_and_one_keeps_its_place_and_music(tmp_path: Path) -> None:
     with (
-        Service(tmp_path / "service", agents=["alice"]) as service,
+        Service(tmp_path / "service", agents=["alice"], is_program=True) as service,
         Phone("alice", "--play", "tone:1100", "--hang-up-after", "8", server=service.server) as phone,
         RtpPeers([450, 550]) as callers,
     ):

@@ -25,19 +25,12 @@ from tempfile import TemporaryFile
 
 VARIABLE = "TEST_FORKING"
 """Names the process that forks for all."""
-PROGRAMS = "TEST_PROGRAMS"
-"""Set where services and phones are to be the program itself."""
 _TRIES, _TRY_AGAIN_SECONDS = 100, 0.1
 
 
 def is_shared() -> bool:
     """Whether one process forks for all, so that a fork costs nothing but itself."""
     return VARIABLE in os.environ
-
-
-def stands_for_programs() -> bool:
-    """Whether services and phones may be forks too."""
-    return is_shared() and PROGRAMS not in os.environ
 
 
 class Started:

@@ -56,7 +56,9 @@ class Chaos:
         self._ordered_since = 0.0
         agents = [f"a{number:02}" for number in range(size.agents)]
         callers = [f"c{number:03}" for number in range(size.callers)]
-        self.service = Service(directory / "service", agents=agents, settings=_settings(size))
+        self.service = Service(
+            directory / "service", agents=agents, settings=_settings(size), is_program=True
+        )
         phones = size.agents + size.callers
         first, _ = free_udp_range(2 * phones)
         ports = [first + 2 * number for number in range(phones)]
