@@ -50,7 +50,8 @@ alone="alone and not long"
 beside="not alone and not long"
 if [ "${#long[@]}" -gt 0 ]; then alone=alone beside="not alone"; fi
 
-# Lanes, eight at a time, since many of them wait most of the time; each is one line, of files or folders. Each one's output in one piece.
+# Lanes, eight at a time, since many of them wait most of the time; each is one line, of files or folders. Each one's
+# output in one piece.
 side_by_side() {
     local outputs failed=0
     outputs=$(mktemp -d)
