@@ -50,12 +50,12 @@ alone="alone and not long"
 beside="not alone and not long"
 if [ "${#long[@]}" -gt 0 ]; then alone=alone beside="not alone"; fi
 
-# Lanes, eight at a time, since many of them wait most of the time; each is one line, of files or folders. Each one's
+# Lanes, seven at a time, since many of them wait most of the time; each is one line, of files or folders. Each one's
 # output in one piece.
 side_by_side() {
     local outputs failed=0
     outputs=$(mktemp -d)
-    xargs -P 8 -I {} bash -c '
+    xargs -P 7 -I {} bash -c '
         output=$(mktemp "$1/XXXXXX")
         read -ra lane <<<"$2"
         case $2 in
