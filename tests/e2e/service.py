@@ -1,8 +1,8 @@
 """The real call center in a directory of its own: started, asked, looked at from outside, ended.
 
-Nothing of it is imported: it is the command `callengine` with a fresh database, free ports and settings by
-environment variables, and what is known of it is what anybody could see: its status, its records, its log,
-its processes' files and sockets.
+Nothing of it is imported here: it is the command `callengine`, the program or a fork that runs the same, with
+a fresh database, free ports and settings by environment variables, and what is known of it is what anybody
+could see: its status, its records, its log, its processes' files and sockets.
 """
 
 from __future__ import annotations
