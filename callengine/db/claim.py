@@ -1,18 +1,22 @@
 """The claim on a database: one process at a time may write, and another one learns which.
 
 SQLite: a lock on the file `DATABASE.lock`, which holds the process's id. PostgreSQL: an advisory lock of one
-connection, whose application name says who it is. Both end with the process, however it ends. On PostgreSQL
-the claim ends with its connection too, so whoever writes does so over that very connection
-(`Claim.connect`): when it is lost, nothing can be written until a new one has the claim.
+connection, whose application name says who it is. Both end with the process, however it ends; a PostgreSQL
+server may notice that only a moment later, which whoever comes next waits for. On PostgreSQL the claim ends
+with its connection too, so whoever writes does so over that very connection (`Claim.connect`): when it is
+lost, nothing can be written until a new one has the claim.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +26,11 @@ from callengine.errors import DatabaseError
 
 _KEY = 0x63616C6C
 """The number of our advisory lock: "call"."""
+
+_NOTICED_WITHIN_SECONDS = 5.0
+"""How long a server may take to notice the end of a process of this machine; some milliseconds are usual."""
+
+_LOOK_EVERY_SECONDS = 0.02
 
 _HOLDER = text(
     "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
@@ -129,10 +138,29 @@ def _write_pid(descriptor: int, path: str) -> None:
 
 
 def _advisory_lock(connection: Connection) -> None:
-    name = f"callengine {os.getpid()} on {socket.gethostname()}"[:63]
+    name = _application_name(os.getpid())
     connection.execute(text("SELECT set_config('application_name', :name, false)"), {"name": name})
-    taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar_one()
+    deadline = time.monotonic() + _NOTICED_WITHIN_SECONDS
+    while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar_one():
+        holder = connection.execute(_HOLDER, {"key": _KEY}).scalars().first()
+        connection.commit()
+        if not _has_ended(holder) or time.monotonic() >= deadline:
+            database = connection.engine.url.database
+            raise DatabaseClaimed(f"the database {database} is in use by {holder or 'an unknown process'}")
+        time.sleep(_LOOK_EVERY_SECONDS)
     connection.commit()
-    if not taken:
-        holder = connection.execute(_HOLDER, {"key": _KEY}).scalars().first() or "an unknown process"
-        raise DatabaseClaimed(f"the database {connection.engine.url.database} is in use by {holder}")
+
+
+def _application_name(pid: int) -> str:
+    """At most the 63 bytes that PostgreSQL keeps of it."""
+    return f"callengine {pid} on {socket.gethostname()}"[:63]
+
+
+def _has_ended(holder: str | None) -> bool:
+    """Whether that was a process of this machine, or has given up the claim since it was asked for."""
+    if holder is None:
+        return True
+    found = re.match(r"callengine (\d{1,10}) on ", holder)
+    if found is None or holder != _application_name(int(found[1])):
+        return False
+    return not Path(f"/proc/{found[1]}").exists()

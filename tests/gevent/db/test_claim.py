@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import gevent
@@ -29,16 +31,28 @@ with claim(make_engine(sys.argv[1])):
 
 
 def test_the_second_is_told_who_the_first_is(database_url: str) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, database_url], stdout=subprocess.PIPE)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == b"claimed\n"
+    holder = _holder(database_url)
     engine = make_engine(database_url)
     with pytest.raises(DatabaseClaimed, match=str(holder.pid)), claim(engine):
         pass
-    holder.send_signal(signal.SIGKILL)
+    holder.kill()
     holder.wait()
     with claim(engine):
         pass
+    engine.dispose()
+
+
+@pytest.mark.about("postgresql", "a server that notices late that a process has ended")
+def test_one_that_was_killed_is_in_nobodys_way(databases: Databases) -> None:
+    url = databases.new()
+    engine = make_engine(url)
+    holder = _holder(url)
+    with _stopped(_backend_of(holder, url)) as going_on:
+        holder.kill()
+        holder.wait()
+        noticing = gevent.spawn_later(0.2, going_on)
+        with claim(engine):
+            assert noticing.dead
     engine.dispose()
 
 
@@ -102,6 +116,41 @@ def test_the_next_one_has_it_at_once(databases: Databases) -> None:
                 pass
     for each in (engine, other):
         each.dispose()
+
+
+def _holder(url: str) -> subprocess.Popen[bytes]:
+    """Another process, which has the claim."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, url], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"claimed\n"
+    return holder
+
+
+def _backend_of(holder: subprocess.Popen[bytes], url: str) -> int:
+    """The process of the server that serves the holder of the claim."""
+    engine = make_engine(url)
+    with reading(engine) as connection:
+        found = connection.exec_driver_sql(
+            f"SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'callengine {holder.pid} on %%'"
+        )
+        pid = int(found.scalar_one())
+    engine.dispose()
+    return pid
+
+
+@contextmanager
+def _stopped(pid: int) -> Iterator[Callable[[], None]]:
+    """That process stands still, until the end or until what is given is called."""
+
+    def go_on() -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield go_on
+    finally:
+        go_on()
 
 
 def _note(tx: Transaction) -> None:
