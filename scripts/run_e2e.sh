@@ -1,32 +1,46 @@
 #!/usr/bin/env bash
 # Sets everything up and runs the real service against SIPp, baresip and softphones:
-# scripts/run_e2e.sh [--capture FILE] [OPTIONS OF PYTEST]
+# scripts/run_e2e.sh [--capture FILE] [--audio] [OPTIONS OF PYTEST]
 #
 # --capture FILE writes what goes over loopback in the shift of five callers (tcpdump, where it is allowed).
+# --audio runs only the tests that judge audio.
 # The last line is the result of that shift. Exit codes: 0 good, 1 failed, 2 something is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-if [ "${1:-}" = --capture ]; then
-    if [ -z "${2:-}" ]; then
-        echo "--capture wants the name of the file." >&2
-        exit 2
-    fi
-    E2E_CAPTURE=$(realpath -m "$2")
-    export E2E_CAPTURE
-    shift 2
-fi
+only_audio=
+while true; do
+    case ${1:-} in
+    --capture)
+        if [ -z "${2:-}" ]; then
+            echo "--capture wants the name of the file." >&2
+            exit 2
+        fi
+        E2E_CAPTURE=$(realpath -m "$2")
+        export E2E_CAPTURE
+        shift 2
+        ;;
+    --audio)
+        only_audio=yes
+        shift
+        ;;
+    *) break ;;
+    esac
+done
 
 SETUP_EXTRAS=dev
 source scripts/setup.sh
 needs_programs sipp:sip-tester baresip:baresip tcpdump:tcpdump ss:iproute2 systemd-analyze:systemd
 
-# First what judges no audio, in several streams. Then what does, in two, one for each processor of a small machine; what is
-# quiet, like the shift and the chaos run, has its turn when no other test has (tests/e2e/conftest.py).
+# First what judges no audio (E2E_PART), in several streams. Then what does, in two, one for each processor of a small
+# machine; what is quiet, like the shift and the chaos run, has its turn when no other test has (tests/e2e/conftest.py).
 files() { printf 'tests/e2e/test_%s.py\n' "$@"; }
+without() { printf '%s\n' "${@:2}" | grep -vxF "$1"; } # without FILES FILE...: the files that are not among those
+judging=$(grep -rlF mark.alone tests/e2e --include="test_*.py" | sort -r)
 with_shift=$(files five_callers killed media_killed overflow restarted units)
-beside_it=$(files answer_modes refusals)
-silent=$(printf '%s\n' tests/e2e/test_*.py | grep -vxF "$with_shift"$'\n'"$beside_it"$'\n'"$(files examples)")
+beside_it=$(without "$with_shift" $judging)
+on_their_own=$(files examples units)
+silent=$(without "$judging"$'\n'"$on_their_own" tests/e2e/test_*.py)
 no_tests=5 # pytest's own code
 
 stop_all() {
@@ -59,12 +73,15 @@ finish() {
     streams=()
 }
 
-stream examples "$@" $(files examples)
-while read -r part; do
-    stream "${part//\//.}" "$@" $part
-done < <(xargs -n 5 <<<"$silent")
-finish
-stream beside_it "$@" $beside_it tests/e2e/recovery/
+if [ -z "$only_audio" ]; then
+    export E2E_PART=silent
+    while read -r part; do
+        stream "${part//\//.}" "$@" $part
+    done < <(printf '%s\n' "$on_their_own"; xargs -n 5 <<<"$silent")
+    finish
+fi
+export E2E_PART=audio
+stream beside_it "$@" $beside_it
 stream with_shift "$@" $with_shift
 finish
 

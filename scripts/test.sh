@@ -45,10 +45,9 @@ unset PYTHONDONTWRITEBYTECODE
 pure() { "$PYTHON" -m pytest -q "${long[@]}" "$@"; }
 patched() { "$PYTHON" -m gevent.monkey --module pytest -q "${long[@]}" "$@"; }
 
-# Which of the end-to-end tests: those that judge the audio stand alone, beside others they would hear the machine.
-alone="alone and not long"
+# The end-to-end tests that judge no audio; the others stand alone, beside these they would hear the machine.
 beside="not alone and not long"
-if [ "${#long[@]}" -gt 0 ]; then alone=alone beside="not alone"; fi
+if [ "${#long[@]}" -gt 0 ]; then beside="not alone"; fi
 
 # Lanes, seven at a time, since many of them wait most of the time; each is one line, of files or folders. Each one's
 # output in one piece.
@@ -113,12 +112,17 @@ programs_tests() {
     xargs -n 2 <<<"$long_of_e2e"
 }
 
-# One PostgreSQL for all lanes, which tell how many of their tests run on which database.
-start_postgresql() {
+# One PostgreSQL for all lanes and one SQLite file to copy; they tell how many of their tests run on which.
+start_databases() {
+    local template
     needs_programs initdb:postgresql
+    made=$(mktemp -d)
+    export TEST_SQLITE=$made/template.db TEST_COUNTS=$made/counts
+    "$PYTHON" -m tests.fakes.sqlite_template "$TEST_SQLITE" &
+    template=$!
     TEST_POSTGRESQL=$("$PYTHON" -m tests.fakes.postgresql start)
-    TEST_COUNTS=$(mktemp)
-    export TEST_POSTGRESQL TEST_COUNTS
+    export TEST_POSTGRESQL
+    wait $template
 }
 
 # One process for all that has imported everything, and of which lanes and services are forks.
@@ -131,7 +135,7 @@ start_forking() {
 stop_all() {
     [ -z "${forking:-}" ] || kill -- "-$forking" || true
     [ -z "${TEST_POSTGRESQL:-}" ] || "$PYTHON" -m tests.fakes.postgresql stop "$TEST_POSTGRESQL"
-    rm -f "${TEST_COUNTS:-}"
+    [ -z "${made:-}" ] || rm -rf "$made"
 }
 
 compare_databases() {
@@ -149,7 +153,7 @@ run() {
         needs_programs initdb:postgresql
         if [ "$1" = tests/gevent ]; then
             start_forking
-            start_postgresql
+            start_databases
             patched_tests | side_by_side
             compare_databases
         else
@@ -184,8 +188,8 @@ set_up=$SECONDS
 scripts/check.sh
 checked=$SECONDS
 start_forking
-start_postgresql
+start_databases
 { programs_tests; patched_tests; echo tests/pure/; } | side_by_side
 compare_databases
-scripts/run_e2e.sh -m "$alone"
+scripts/run_e2e.sh --audio "${long[@]}"
 tell_times

@@ -2,7 +2,8 @@
 
 `scripts/run_e2e.sh` runs streams of them side by side. It names a directory in `E2E_TURNS`: there a `quiet`
 test holds the lock of the turns alone, and every other one together with those of the other streams; but for
-the `last`, which only wait. Whoever has come to the door first has the next turn.
+the `last`, which only wait. Whoever has come to the door first has the next turn. `E2E_PART` is `audio`, for
+the tests that judge audio (`alone`), or `silent`, for the others.
 """
 
 from __future__ import annotations
@@ -23,9 +24,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Those that look at what is left behind come last: until then the time for it passes."""
+    part = os.environ.get("E2E_PART")
+    if part is not None:
+        others = [item for item in items if _part(item) != part]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _part(item) == part]
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def _part(item: pytest.Item) -> str:
+    return "audio" if item.get_closest_marker("alone") else "silent"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

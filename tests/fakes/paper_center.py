@@ -54,6 +54,8 @@ _SETTINGS = {
     "DATABASE__URL": "sqlite:none",
 }
 """The safety nets are out of reach: what needs them is found."""
+_HELD_ALL_THE_TIME = 1
+"""How many connections the service keeps: the committer's."""
 
 
 @dataclass
@@ -107,8 +109,6 @@ class PaperCenter:
         self._units = units
         self._opened = opened
         self._settled_at = -1
-        self._connections: int | None = None
-        """The fewest that were ever in use: those that the service holds all the time."""
         self._running: ExitStack | None = None
         self._parts: Parts | None = None
         time.settle = self.settle
@@ -131,7 +131,6 @@ class PaperCenter:
         begin(self._parts, running)
         self._running = running
         self.settle()
-        self._connections = self.parts.base.engine.pool.checkedout()  # type: ignore[attr-defined]
 
     def _watch_dispatch(self, people: People) -> None:
         """Note what is in motion: the order of service is judged by what is not."""
@@ -209,11 +208,10 @@ class PaperCenter:
 
     def _is_reading(self) -> bool:
         """Whether a greenlet waits for a database server."""
-        if self._parts is None or self._connections is None:
+        if self._parts is None:
             return False
         in_use: int = self._parts.base.engine.pool.checkedout()  # type: ignore[attr-defined]
-        self._connections = min(self._connections, in_use)
-        return in_use > self._connections
+        return in_use > _HELD_ALL_THE_TIME
 
 
 def _wait_for(committer: Committer) -> None:

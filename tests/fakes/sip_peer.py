@@ -37,6 +37,12 @@ def wait_until(condition: Callable[[], object], timeout: float = 5.0) -> None:
             gevent.sleep(0.005)
 
 
+def _identity(message: Request | Response) -> tuple[object, ...]:
+    """The same for a message that is sent again."""
+    what = message.method if isinstance(message, Request) else message.status
+    return what, message.via.branch, message.cseq
+
+
 class SipPeer:
     """One UDP socket on loopback. `receive` gives one message after the other."""
 
@@ -46,7 +52,7 @@ class SipPeer:
         self.port: int = self._socket.getsockname()[1]
         self.flow = Flow("udp", HOST, self.port)
         self._target = endpoint.local_address
-        self._had: set[tuple[str, str | None]] = set()
+        self._had: set[tuple[object, ...]] = set()
 
     def close(self) -> None:
         self._socket.close()
@@ -64,24 +70,26 @@ class SipPeer:
                 return parse(wire)
 
     def response(self, status: int, timeout: float = 3.0) -> Response:
-        """The next message, which must be this response."""
-        message = self.receive(timeout)
+        """The next message, which must be this response, but for what is sent again on a slow machine."""
+        message = self._next(lambda one: isinstance(one, Response) and one.status == status, timeout)
         assert isinstance(message, Response), message
         assert message.status == status, message
         return message
 
     def request(self, method: str, timeout: float = 3.0) -> Request:
         """The next message, which must be this request, but for what is sent again on a slow machine."""
-        message = self.receive(timeout)
-        while isinstance(message, Request) and message.method != method and self._has_had(message):
-            message = self.receive(timeout)
+        message = self._next(lambda one: isinstance(one, Request) and one.method == method, timeout)
         assert isinstance(message, Request), message
         assert message.method == method, message
-        self._had.add((message.method, message.via.branch))
         return message
 
-    def _has_had(self, message: Request) -> bool:
-        return (message.method, message.via.branch) in self._had
+    def _next(self, is_wanted: Callable[[Request | Response], bool], timeout: float) -> Request | Response:
+        """The next message that is wanted, or has not come before."""
+        message = self.receive(timeout)
+        while not is_wanted(message) and _identity(message) in self._had:
+            message = self.receive(timeout)
+        self._had.add(_identity(message))
+        return message
 
     def hears_nothing(self, seconds: float = 0.15) -> bool:
         """Whether nothing comes for so long."""

@@ -9,11 +9,10 @@ import pytest
 from gevent import monkey
 from sqlalchemy import Connection, Engine, event
 
-from callengine.db import schema
 from callengine.db.committer import Committer
 from callengine.db.engine import make_engine
 from callengine.events.types import Event
-from tests.fakes import compiled_once, postgresql
+from tests.fakes import compiled_once, postgresql, sqlite_template
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import KINDS, Databases, ServerDatabases, SqliteFiles
 from tests.fakes.postgresql import PostgresqlServer
@@ -124,11 +123,10 @@ def used_databases(postgresql_server: PostgresqlServer) -> UsedDatabases:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with all tables, to be copied."""
-    file = tmp_path_factory.mktemp("template") / "template.db"
-    schema.upgrade(f"sqlite:{file}")
-    return file
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables: the one of this run of `scripts/test.sh`, or one of our own."""
+    made = os.environ.get(sqlite_template.VARIABLE)
+    return Path(made) if made else sqlite_template.make(tmp_path_factory.mktemp("template") / "template.db")
 
 
 @pytest.fixture
@@ -136,7 +134,7 @@ def databases(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
     """Makes databases: the test runs once on each kind."""
     made: Databases
     if database_kind == "sqlite":
-        made = SqliteFiles(tmp_path, request.getfixturevalue("sqlite_template"))
+        made = SqliteFiles(tmp_path, request.getfixturevalue("sqlite_file"))
     else:
         made = ServerDatabases(
             request.getfixturevalue("postgresql_server"), request.getfixturevalue("used_databases")

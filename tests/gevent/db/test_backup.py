@@ -38,9 +38,9 @@ def filled_url(migrated_url: str) -> str:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+def sqlite_url(tmp_path: Path, sqlite_file: Path) -> str:
     """The same on SQLite."""
-    url = f"sqlite:{shutil.copy(sqlite_template, tmp_path / 'call_center.db')}"
+    url = f"sqlite:{shutil.copy(sqlite_file, tmp_path / 'call_center.db')}"
     engine = make_engine(url)
     with engine.begin() as connection:
         rows.store_call(connection)

@@ -22,11 +22,11 @@ MOMENT = "20231114T221320Z"
 
 
 @pytest.fixture
-def database(tmp_path: Path, sqlite_template: Path) -> Path:
+def database(tmp_path: Path, sqlite_file: Path) -> Path:
     """A database at the newest revision, in a directory of its own."""
     path = tmp_path / "state" / "call_center.db"
     path.parent.mkdir()
-    return Path(shutil.copy(sqlite_template, path))
+    return Path(shutil.copy(sqlite_file, path))
 
 
 @pytest.fixture
