@@ -29,7 +29,7 @@ from callengine.sip.acceptance import Acceptance
 from callengine.sip.client_transaction import Unreachable
 from callengine.sip.counts import SipCounts
 from callengine.sip.flow import Flow
-from callengine.sip.grammar import format_host
+from callengine.sip.grammar import format_host, is_ipv4
 from callengine.sip.identifiers import new_branch
 from callengine.sip.message import Request, Response, is_keepalive, parse
 from callengine.sip.next_hop import over
@@ -327,7 +327,7 @@ class Endpoint:
         )
 
     def resolve(self, uri: str | Uri) -> Flow:
-        """The way to a URI: its address, or what its host name stands for (no SRV). May wait.
+        """The way to a URI: its address, or what its host name stands for (no SRV), which may take a while.
 
         Raises BadMessage for what is no SIP URI, SessionError for a host that is not found or a transport
         that we lack.
@@ -339,12 +339,7 @@ class Endpoint:
                 f"{target} is not to be reached over {' or '.join(self._switch.names).upper()}"
             )
         family = socket.AF_INET6 if ":" in self.local_address[0] else socket.AF_INET
-        try:
-            found = socket.getaddrinfo(target.host, target.port or _RFC3261_PORT, family, socket.SOCK_DGRAM)
-        except (OSError, UnicodeError) as error:
-            raise SessionError(f"the host {target.host} is not found") from error
-        host, port = found[0][4][:2]
-        return Flow(transport, str(host), int(port))
+        return Flow(transport, _look_up(target.host, family), target.port or _RFC3261_PORT)
 
     # Dialogs
 
@@ -386,3 +381,14 @@ class Endpoint:
         refusal = stateless_refusal(error, wire, source)
         if refusal is not None:
             self.send(*refusal)
+
+
+def _look_up(host: str, family: socket.AddressFamily) -> str:
+    """The address of a host; what is one already needs no thread that asks for it."""
+    if family == socket.AF_INET and is_ipv4(host):
+        return host
+    try:
+        found = socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        raise SessionError(f"the host {host} is not found") from error
+    return str(found[0][4][0])

@@ -5,7 +5,7 @@ is used only to find one character of a set, never to match a nested repetition.
 """
 
 import re
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from urllib.parse import unquote_to_bytes
 
 from callengine.errors import BadMessage
@@ -198,6 +198,15 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
 def format_host(host: str) -> str:
     """The host as it stands in a URI or a Via: an IPv6 address gets its brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def is_ipv4(host: str) -> bool:
+    """Whether that is an IPv4 address, and no name to be looked up."""
+    try:
+        IPv4Address(host)
+    except AddressValueError:
+        return False
+    return True
 
 
 def _is_ipv6(text: str) -> bool:

@@ -147,6 +147,11 @@ def test_resolve(endpoint: Endpoint) -> None:
     assert endpoint.resolve("sip:alice@localhost:5070") == Flow("udp", "127.0.0.1", 5070)
 
 
+def test_an_address_is_not_looked_up(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevent.socket.getaddrinfo", None)
+    assert endpoint.resolve("sip:alice@192.0.2.1") == Flow("udp", "192.0.2.1", 5060)
+
+
 @pytest.mark.parametrize(
     "uri", ["sips:a@127.0.0.1", "sip:a@127.0.0.1;transport=tcp", "tel:+1555", "sip:a@no.invalid"]
 )
