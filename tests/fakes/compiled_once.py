@@ -21,8 +21,13 @@ def install(patch: pytest.MonkeyPatch) -> None:
 
     def created(*arguments: Any, **options: Any) -> Engine:
         engine = create_engine(*arguments, **options)
-        known = first.setdefault(engine.dialect.name, engine)
-        engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+        known = first.get(engine.dialect.name)
+        if known is None or getattr(known.dialect, "server_version_info", None) is None:
+            first[engine.dialect.name] = (
+                engine  # one that never connected has not asked what its database can do
+            )
+        else:
+            engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
         return engine
 
     def prepare(statement: Statement, parameters: Parameters, dialect: Dialect) -> Prepared:

@@ -38,10 +38,22 @@ def events() -> list[MediaEvent]:
 
 
 @pytest.fixture
-def engine(events: list[MediaEvent]) -> Iterator[LocalEngine]:
-    engine = LocalEngine(host=HOST, ports=PortPool(PORT_FIRST, PORT_LAST), on_event=events.append)
-    yield engine
-    engine.shut_down()
+def engines() -> Iterator[Callable[..., LocalEngine]]:
+    """Makes engines, and shuts them down after the test."""
+    made: list[LocalEngine] = []
+
+    def make(**properties: object) -> LocalEngine:
+        made.append(LocalEngine(**{"host": HOST, **properties}))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.shut_down()
+
+
+@pytest.fixture
+def engine(engines: Callable[..., LocalEngine], events: list[MediaEvent]) -> LocalEngine:
+    return engines(ports=PortPool(PORT_FIRST, PORT_LAST), on_event=events.append)
 
 
 @pytest.fixture

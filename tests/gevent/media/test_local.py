@@ -15,6 +15,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.rtp_phone import HOST, RtpPhone
 
 Phones = Callable[..., RtpPhone]
+Engines = Callable[..., LocalEngine]
 PORTS = (28400, 28405)
 
 
@@ -34,8 +35,8 @@ def test_ports_are_even_and_given_back(engine: LocalEngine) -> None:
     assert engine.open("a") not in ports, "a port that was used rests"
 
 
-def test_when_every_port_is_used_the_answer_is_no_ports() -> None:
-    engine = LocalEngine(host=HOST, ports=PortPool(*PORTS))
+def test_when_every_port_is_used_the_answer_is_no_ports(engines: Engines) -> None:
+    engine = engines(ports=PortPool(*PORTS))
     for name in "abc":
         engine.open(name)
     with pytest.raises(NoPorts):
@@ -43,11 +44,10 @@ def test_when_every_port_is_used_the_answer_is_no_ports() -> None:
     engine.close("b")
     with pytest.raises(NoPorts, match="rest"):
         engine.open("d")
-    engine.shut_down()
 
 
-def test_a_port_rests_ten_seconds(clock: FakeClock) -> None:
-    engine = LocalEngine(host=HOST, ports=PortPool(28400, 28401), clock=clock)
+def test_a_port_rests_ten_seconds(engines: Engines, clock: FakeClock) -> None:
+    engine = engines(ports=PortPool(28400, 28401), clock=clock)
     engine.open("a")
     engine.close("a")
     clock.advance(9.9)
@@ -55,17 +55,15 @@ def test_a_port_rests_ten_seconds(clock: FakeClock) -> None:
         engine.open("b")
     clock.advance(0.2)
     assert engine.open("b") == 28400
-    engine.shut_down()
 
 
-def test_a_port_that_another_program_holds_is_skipped() -> None:
+def test_a_port_that_another_program_holds_is_skipped(engines: Engines) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other_program:
         other_program.bind((HOST, PORTS[0]))
-        engine = LocalEngine(host=HOST, ports=PortPool(*PORTS))
+        engine = engines(ports=PortPool(*PORTS))
         assert [engine.open("a"), engine.open("b")] == [PORTS[0] + 2, PORTS[0] + 4]
         with pytest.raises(NoPorts):
             engine.open("c")
-        engine.shut_down()
 
 
 def test_a_leg_is_opened_on_the_port_that_it_had(engine: LocalEngine, phones: Phones) -> None:
@@ -83,8 +81,8 @@ def test_a_leg_is_opened_on_the_port_that_it_had(engine: LocalEngine, phones: Ph
     assert engine.totals().ports_in_use == 1
 
 
-def test_a_host_that_is_not_ours_is_named() -> None:
-    engine = LocalEngine(host="192.0.2.77", ports=PortPool(*PORTS))
+def test_a_host_that_is_not_ours_is_named(engines: Engines) -> None:
+    engine = engines(host="192.0.2.77", ports=PortPool(*PORTS))
     with pytest.raises(MediaError, match=r"192\.0\.2\.77"):
         engine.open("a")
     assert engine.totals().ports_in_use == 0
@@ -201,14 +199,14 @@ def test_counters_tell_both_directions(engine: LocalEngine, phones: Phones) -> N
     assert (totals.packets_received, totals.packets_sent, totals.packets_dropped) == (2, 1, 1)
 
 
-def test_the_hub_s_watcher_is_asked() -> None:
-    engine = LocalEngine(host=HOST, ports=PortPool(*PORTS), hub_blocked=lambda: 1.5)
+def test_the_hub_s_watcher_is_asked(engines: Engines) -> None:
+    engine = engines(ports=PortPool(*PORTS), hub_blocked=lambda: 1.5)
     assert engine.totals().hub_blocked_seconds == 1.5
 
 
-def test_a_phone_that_falls_silent_is_reported_once(phones: Phones) -> None:
+def test_a_phone_that_falls_silent_is_reported_once(engines: Engines, phones: Phones) -> None:
     events: list[MediaEvent] = []
-    engine = LocalEngine(host=HOST, ports=PortPool(*PORTS), timeout_seconds=0.3, on_event=events.append)
+    engine = engines(ports=PortPool(*PORTS), timeout_seconds=0.3, on_event=events.append)
     one, other = phones(), phones()
     one.engine_port = engine.open("one", remote=one.remote())
     engine.open("other", remote=other.remote())
@@ -219,7 +217,6 @@ def test_a_phone_that_falls_silent_is_reported_once(phones: Phones) -> None:
     one.send()
     gevent.sleep(0.8)
     assert len(events) == 2
-    engine.shut_down()
 
 
 def test_only_the_owner_s_newest_life_adopts(engine: LocalEngine) -> None:
@@ -239,8 +236,8 @@ def test_only_the_owner_s_newest_life_adopts(engine: LocalEngine) -> None:
     assert engine.adopt("other", 1) == []
 
 
-def test_a_lease_ends_only_without_an_owner() -> None:
-    engine = LocalEngine(host=HOST, ports=PortPool(*PORTS), lease_seconds=0.2)
+def test_a_lease_ends_only_without_an_owner(engines: Engines) -> None:
+    engine = engines(ports=PortPool(*PORTS), lease_seconds=0.2)
     engine.adopt("node", 1)
     engine.open("a")
     gevent.sleep(0.3)
@@ -251,4 +248,3 @@ def test_a_lease_ends_only_without_an_owner() -> None:
     engine.release()
     gevent.sleep(0.4)
     assert engine.list() == []
-    engine.shut_down()

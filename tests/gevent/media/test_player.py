@@ -20,6 +20,7 @@ from tests.e2e.ports import free_udp_range
 from tests.fakes.rtp_phone import RtpPhone, assert_one_stream, longest_gap
 
 Phones = Callable[..., RtpPhone]
+Engines = Callable[..., LocalEngine]
 
 
 @pytest.fixture
@@ -156,18 +157,17 @@ def test_music_follows_a_change_of_codec(engine: LocalEngine, phones: Phones, to
 
 
 def test_the_music_needs_no_file_once_the_engine_is_there(
-    phones: Phones, tone_file: str, monkeypatch: pytest.MonkeyPatch
+    engines: Engines, phones: Phones, tone_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An upgrade may remove the installation that a media process was started from."""
     monkeypatch.setattr(player, "_MUSIC_FILE", Path(tone_file))
-    engine = LocalEngine(host="127.0.0.1", ports=PortPool(*free_udp_range(10)))
+    engine = engines(ports=PortPool(*free_udp_range(10)))
     os.unlink(tone_file)
     for codec, kind in (("PCMU", 0), ("PCMA", 8)):
         phone = phones(codec=codec)
         engine.open(codec, remote=phone.remote(codec=codec, payload_type=kind), play=MUSIC)
         phone.wait_for(10)
         assert strength(phone.samples()[: 9 * 320], 1200) > 0.8
-    engine.shut_down()
 
 
 def test_many_legs_play_from_one_pacer(engine: LocalEngine, phones: Phones) -> None:
