@@ -51,7 +51,7 @@ class Chaos:
         self.calm: list[Pause] = []
         self.watch = AgentWatch()
         self._undo: list[tuple[float, Callable[[], None]]] = []
-        self._up_since = time.time()
+        self._up_since = self._media_since = time.time()
         self._looked_at = 0.0
         self._ordered_since = 0.0
         agents = [f"a{number:02}" for number in range(size.agents)]
@@ -114,7 +114,9 @@ class Chaos:
     def strike(self, fault: Fault) -> None:
         """One fault, and the judgement after it."""
         self.pass_time(fault.pause)
-        struck = Struck(fault, time.time(), self.floor.in_progress(), self.floor.talking())
+        now = time.time()
+        calm_for = now - max(self._up_since, self._media_since)
+        struck = Struck(fault, now, self.floor.in_progress(), self.floor.talking(), calm_for)
         self.struck.append(struck)
         deed = {
             (Target.SIGNALLING, Deed.KILLED): self._kill_signalling,
@@ -195,7 +197,7 @@ class Chaos:
             self._note(Finding("media", time.time(), f"the media process was not replaced after {fault}"))
             if is_alive(before):
                 os.kill(before, signal.SIGCONT)
-        self._media_pid = self._media_pid_now()
+        self._media_pid, self._media_since = self._media_pid_now(), time.time()
         self.floor.watch(self._media_pid, is_media=True)
         self.floor.watch(self.service.pid, is_media=False)
 

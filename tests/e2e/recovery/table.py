@@ -17,6 +17,8 @@ class Struck:
     at: float
     in_progress: int
     talking: int
+    calm_for: float
+    """Seconds since the last fault of the service or its media process was over."""
     settled_at: float = 0.0
     pauses: list[Pause] = field(default_factory=list)
     lost: int = 0

@@ -25,7 +25,10 @@ SIGNALLING = (Target.SIGNALLING, Target.AGENT, Target.CALLER)
 """Faults that the audio of all others must not notice."""
 LONGEST_GAP, LONGEST_GAP_SHORT = 0.06, 0.25
 """In seconds, without what the machine took; on the full floor beyond what is seen when nothing happens."""
-LONGEST_GAP_MEDIA = 1.0
+LONGEST_GAP_MEDIA, LONGEST_GAP_MEDIA_ANEW = 1.0, 3.0
+"""From the media process in reserve, and where none may be there yet: until another one has started."""
+RESERVE_SECONDS = 2.5
+"""After that much calm one is in reserve."""
 
 
 def _run(directory: Path, size: Size, result_lines: list[str], say: Callable[[str], None] = print) -> Chaos:
@@ -51,7 +54,7 @@ def _run(directory: Path, size: Size, result_lines: list[str], say: Callable[[st
 def test_a_small_floor_loses_nobody(tmp_path: Path, result_lines: list[str]) -> None:
     chaos = _run(tmp_path, SHORT, result_lines)
     assert longest(chaos.struck, *SIGNALLING) < LONGEST_GAP_SHORT
-    assert longest(chaos.struck, Target.MEDIA) < LONGEST_GAP_MEDIA
+    _check_media(chaos)
 
 
 @pytest.mark.long
@@ -60,4 +63,11 @@ def test_a_full_floor_loses_nobody(tmp_path: Path, result_lines: list[str]) -> N
     chaos = _run(tmp_path, LONG, result_lines)
     calm = max((pause.own for pause in chaos.calm), default=0.0)
     assert longest(chaos.struck, *SIGNALLING) < LONGEST_GAP + calm
-    assert longest(chaos.struck, Target.MEDIA) < LONGEST_GAP_MEDIA
+    _check_media(chaos)
+
+
+def _check_media(chaos: Chaos) -> None:
+    for struck in chaos.struck:
+        has_reserve = struck.calm_for > RESERVE_SECONDS
+        limit = LONGEST_GAP_MEDIA if has_reserve else LONGEST_GAP_MEDIA_ANEW
+        assert longest([struck], Target.MEDIA) < limit, struck.fault
