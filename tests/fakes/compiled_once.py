@@ -23,9 +23,8 @@ def install(patch: pytest.MonkeyPatch) -> None:
         engine = create_engine(*arguments, **options)
         known = first.get(engine.dialect.name)
         if known is None or getattr(known.dialect, "server_version_info", None) is None:
-            first[engine.dialect.name] = (
-                engine  # one that never connected has not asked what its database can do
-            )
+            # One that never connected has not asked what its database can do.
+            first[engine.dialect.name] = engine
         else:
             engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
         return engine
