@@ -91,18 +91,18 @@ class SipPeer:
         self._had.add(_identity(message))
         return message
 
-    def overlook_what_came(self) -> None:
-        """Whatever has come until now is not judged: to a slow machine things are sent again."""
-        while not self.hears_nothing(0.001):
-            pass
-
     def hears_nothing(self, seconds: float = 0.15) -> bool:
-        """Whether nothing comes for so long."""
+        """Whether nothing comes for so long, but for what a slow machine had sent again until now."""
+        while (message := self._heard_within(0.001)) is not None:
+            if _identity(message) not in self._had:
+                return False
+        return self._heard_within(seconds) is None
+
+    def _heard_within(self, seconds: float) -> Request | Response | None:
         try:
-            self.receive(seconds)
+            return self.receive(seconds)
         except TimeoutError:
-            return True
-        return False
+            return None
 
     def make(self, method: str, *, uri: str = "", body: bytes = b"", **changes: str) -> Request:
         """A request outside of dialogs; `changes` replace headers, "_" standing for "-"."""
