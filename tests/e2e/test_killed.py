@@ -18,7 +18,7 @@ from tests.e2e.rtp_peer import RtpPeers, is_unbroken, longest_gap
 from tests.e2e.service import Service, is_alive, until
 from tests.e2e.sipp import Caller, Sipp
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.quiet]
 
 SECONDS_ALONE = 3.0
 LONGEST_GAP = 0.06
