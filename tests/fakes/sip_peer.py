@@ -86,15 +86,20 @@ class SipPeer:
     def _next(self, is_wanted: Callable[[Request | Response], bool], timeout: float) -> Request | Response:
         """The next message that is wanted, or has not come before."""
         message = self.receive(timeout)
-        while not is_wanted(message) and _identity(message) in self._had:
+        while not is_wanted(message) and self._is_sent_again(message):
             message = self.receive(timeout)
         self._had.add(_identity(message))
         return message
 
+    def _is_sent_again(self, message: Request | Response) -> bool:
+        """Whether a timer may have had it sent a second time; an ACK is only sent where one is due."""
+        is_ack = isinstance(message, Request) and message.method == "ACK"
+        return not is_ack and _identity(message) in self._had
+
     def hears_nothing(self, seconds: float = 0.15) -> bool:
         """Whether nothing comes for so long, but for what a slow machine had sent again until now."""
         while (message := self._heard_within(0.001)) is not None:
-            if _identity(message) not in self._had:
+            if not self._is_sent_again(message):
                 return False
         return self._heard_within(seconds) is None
 
