@@ -298,7 +298,9 @@ def test_when_the_owner_is_killed_the_audio_goes_on_and_the_next_life_adopts(
     start_media: Start, wires: Wires, phones: Phones
 ) -> None:
     media = start_media(lease_seconds=10)
-    before = descriptors(media.process.pid)
+    watch = wires()
+    _wait_until(lambda: watch.ask("totals")["result"]["greenlets"]["control"] == 1)
+    before, at_rest = descriptors(media.process.pid), watch.ask("totals")["result"]["greenlets"]
     one, other = phones(tone=440), phones(tone=700)
     owner = wires()
     owner.ask("adopt", owner="node", incarnation=1)
@@ -322,9 +324,9 @@ def test_when_the_owner_is_killed_the_audio_goes_on_and_the_next_life_adopts(
     assert all(leg["packets_received"] > 30 for leg in closed)
     totals = next_life.ask("totals")["result"]
     assert (totals["legs"], totals["ports_in_use"], totals["relays"]) == (0, 0, 0)
-    _wait_until(lambda: "relay" not in next_life.ask("totals")["result"]["greenlets"])
     next_life.close()
-    _wait_until(lambda: descriptors(media.process.pid) == before)
+    _wait_until(lambda: watch.ask("totals")["result"]["greenlets"] == at_rest)
+    assert descriptors(media.process.pid) == before
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
