@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.audio_first import goes_first
 from tests.e2e.service import PASSWORD, ROOT
 from tests.fakes import warm
 
@@ -52,6 +53,8 @@ class Phone:
 
     def _read(self) -> None:
         for line in self._heard:
+            if not self.events:  # from now on it does nothing but telephone
+                goes_first(self.process.pid)
             with self._said:
                 self.events.append(json.loads(line))
                 self._said.notify_all()

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from tests.e2e.audio_first import goes_first
 from tests.e2e.ports import free_port, free_udp_range
 from tests.fakes import warm
 
@@ -133,6 +134,7 @@ class Service:
             self.stop()
             raise RuntimeError(f"serve is not ready: {self.output()}")
         self.worker_pids = [self.media_pid()]
+        goes_first(self.worker_pids[0])
 
     def _program(self, output: BinaryIO) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
