@@ -5,6 +5,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from callengine.clock import SystemClock
 from callengine.errors import DatabaseError
@@ -71,10 +72,12 @@ def _listed(response: Response) -> dict[str, str | None]:
 
 def test_stores_before_it_answers(peer: SipPeer, start: Start) -> None:
     store = start()
-    store.before_apply = lambda: gevent.sleep(0.05)
+    may_store = Event()
+    store.before_apply = may_store.wait
     contact = f"sip:alice@127.0.0.1:{peer.port}"
     _register(peer, f"<{contact}>;expires=600")
-    assert peer.hears_nothing(0.03)
+    assert peer.hears_nothing(0.05)
+    may_store.set()
     assert _listed(peer.response(200)) == {contact: "600"}
     (binding,) = store.bindings("alice")
     assert binding.flow == peer.flow
