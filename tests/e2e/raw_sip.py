@@ -51,7 +51,7 @@ class RawSip:
         """Send the message as it is."""
         self.socket.sendto(message.encode() if isinstance(message, str) else message, self.server)
 
-    def receive(self, timeout: float = 20.0) -> str | None:
+    def receive(self, timeout: float = 3.0) -> str | None:
         """The next message that comes, or None when none does within `timeout` seconds."""
         self.socket.settimeout(timeout)
         try:
@@ -59,7 +59,7 @@ class RawSip:
         except TimeoutError:
             return None
 
-    def final_response(self, message: str | bytes, timeout: float = 20.0) -> str | None:
+    def final_response(self, message: str | bytes, timeout: float = 5.0) -> str | None:
         """Send a message; the first response to it that is not provisional, or None."""
         self.send(message)
         deadline = time.monotonic() + timeout

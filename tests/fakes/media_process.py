@@ -41,7 +41,7 @@ class RunningMedia:
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
-    def wait(self, timeout: float = 20.0) -> int:
+    def wait(self, timeout: float = 5.0) -> int:
         """Wait for it to end by itself; return its exit code."""
         return self.process.wait(timeout)
 

@@ -148,7 +148,7 @@ class Phone:
 
     def wait_for_call(self, count: int = 1) -> IncomingSession:
         """The `count`-th call that came in, once it is there."""
-        with gevent.Timeout(20, AssertionError(f"{self._name} has had {len(self.calls)} calls, not {count}")):
+        with gevent.Timeout(10, AssertionError(f"{self._name} has had {len(self.calls)} calls, not {count}")):
             while len(self.calls) < count:
                 gevent.sleep(0.005)
         return self.calls[count - 1]

@@ -97,7 +97,7 @@ class RtpPhone:
         gevent.killall(self._living)
         self._socket.close()
 
-    def wait_for(self, count: int, *, timeout: float = 20.0) -> list[Heard]:
+    def wait_for(self, count: int, *, timeout: float = 5.0) -> list[Heard]:
         """Wait until it has heard `count` packets in all; return all that it has heard."""
         with gevent.Timeout(timeout, AssertionError(f"heard {len(self.heard)} of {count} packets")):
             while len(self.heard) < count:

@@ -30,7 +30,7 @@ def make_endpoint(*, timers: Timers = QUICK, pool_size: int = 20) -> Endpoint:
     return endpoint
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 20.0) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 5.0) -> None:
     """Let other greenlets run until the condition holds; fails after `timeout` seconds."""
     with gevent.Timeout(timeout, AssertionError("it did not come to pass")):
         while not condition():
@@ -61,7 +61,7 @@ class SipPeer:
         """Send a message, or any bytes at all."""
         self._socket.sendto(message if isinstance(message, bytes) else message.serialise(), self._target)
 
-    def receive(self, timeout: float = 20.0) -> Request | Response:
+    def receive(self, timeout: float = 3.0) -> Request | Response:
         """The next message. Raises TimeoutError."""
         self._socket.settimeout(timeout)
         while True:
@@ -69,14 +69,14 @@ class SipPeer:
             if not is_keepalive(wire):
                 return parse(wire)
 
-    def response(self, status: int, timeout: float = 20.0) -> Response:
+    def response(self, status: int, timeout: float = 3.0) -> Response:
         """The next message, which must be this response, but for what is sent again on a slow machine."""
         message = self._next(lambda one: isinstance(one, Response) and one.status == status, timeout)
         assert isinstance(message, Response), message
         assert message.status == status, message
         return message
 
-    def request(self, method: str, timeout: float = 20.0) -> Request:
+    def request(self, method: str, timeout: float = 3.0) -> Request:
         """The next message, which must be this request, but for what is sent again on a slow machine."""
         message = self._next(lambda one: isinstance(one, Request) and one.method == method, timeout)
         assert isinstance(message, Request), message

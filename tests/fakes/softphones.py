@@ -44,14 +44,14 @@ class Desk:
 
     def wait_for(self, name: str, count: int = 1) -> Event:
         """The `count`-th event of that name."""
-        with gevent.Timeout(20):
+        with gevent.Timeout(10):
             while self.names().count(name) < count:
                 gevent.sleep(0.01)
         return [event for event in self.events() if event["event"] == name][count - 1]
 
     def exit_code(self) -> Any:
         """What `run` has returned, as soon as it does."""
-        return self.running.get(timeout=20)
+        return self.running.get(timeout=10)
 
 
 class Office:

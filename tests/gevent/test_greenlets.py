@@ -113,5 +113,5 @@ def test_nobody_who_comes_while_others_are_woken_is_forgotten() -> None:
     waiting = [gevent.spawn(wait_again_and_again, number) for number in range(200)]
     gevent.sleep(0)
     over.set()
-    gevent.joinall(waiting, timeout=20)
+    gevent.joinall(waiting, timeout=5)
     assert len(come) == 200

@@ -23,7 +23,7 @@ class Manager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address)
 
-    def next(self, timeout: float = 20.0) -> list[str]:
+    def next(self, timeout: float = 5.0) -> list[str]:
         self._socket.settimeout(timeout)
         return self._socket.recv(4096).decode().split("\n")
 

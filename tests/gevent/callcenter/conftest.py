@@ -123,7 +123,7 @@ class Desk:
         """Whether one more call reaches this phone, and ends well."""
         count = len(phone.calls)
         caller = self.phone().call("support")
-        return bool(phone.wait_for_call(count + 1).confirmed.wait(15)) and caller.hang_up()
+        return bool(phone.wait_for_call(count + 1).confirmed.wait(5)) and caller.hang_up()
 
     def close(self) -> None:
         """Hang everything up; the phones stay until the end, so that they can confirm it."""

@@ -143,7 +143,7 @@ def test_an_agent_that_is_added_live_takes_calls_and_one_that_is_removed_does_no
     caller = desk.phone().call("support")
     administration.agents.add([newcomer("bob", "support")], by="x")
     bob = desk.agent("bob")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     with pytest.raises(CallCenterError, match="has an offer or a call"):
         administration.agents.remove("bob", by="x")
     caller.hang_up()
@@ -177,7 +177,7 @@ def test_a_pause_keeps_calls_away_until_it_ends_and_outlives_a_restart(
     gevent.sleep(0.1)
     assert alice.calls == []
     administration.agents.resume("alice", by="x")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     with pytest.raises(CallCenterError, match="alice is busy and cannot be paused"):
         administration.agents.pause("alice", reason="lunch", by="x")
     caller.hang_up()
@@ -190,7 +190,7 @@ def test_calls_are_shown_and_hung_up(live: tuple[Desk, RemoteAdministration]) ->
     alice = desk.agent("alice")
     talking = desk.phone().call("support")
     agent = alice.wait_for_call()
-    agent.confirmed.wait(15)
+    agent.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     waiting = desk.phone().call("support")
     desk.until("select count(*) from queue_entries where state = 'waiting'", 1)
@@ -207,7 +207,7 @@ def test_calls_are_shown_and_hung_up(live: tuple[Desk, RemoteAdministration]) ->
     for call in (second, first):
         assert administration.calls.hang_up(call["id"], by="x") == call["id"]
     for session in (talking, waiting, agent):
-        assert session.ended.wait(15)
+        assert session.ended.wait(5)
         assert session.ended_by == "remote"
     desk.until("select count(*) from calls where cause = 'operator' and hung_up_by = 'system'", 2)
     with pytest.raises(CallCenterError, match="has ended already"):
@@ -222,8 +222,8 @@ def test_a_call_whose_phone_rings_is_hung_up(live: tuple[Desk, RemoteAdministrat
     ringing = alice.wait_for_call()
     desk.until("select state from calls", "offered")
     administration.calls.hang_up(administration.calls.list_some()[0]["id"], by="x")
-    assert caller.ended.wait(15)
-    assert ringing.ended.wait(15)
+    assert caller.ended.wait(5)
+    assert ringing.ended.wait(5)
     desk.until("select state from agents", "available")
 
 
@@ -310,7 +310,7 @@ def test_a_pause_after_the_call_is_seen_and_taken_back(live: tuple[Desk, RemoteA
     desk, administration = live
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     desk.until("select state from agents", "busy")
     administration.agents.pause("alice", reason="lunch", after_call=True, by="x")
     shown = administration.agents.list_all()[0]

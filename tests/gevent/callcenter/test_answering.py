@@ -62,7 +62,7 @@ def test_what_a_caller_is_told(
     desk.until("select count(*) from queue_entries where state = 'waiting'", 1)
     is_answered = mode == "immediately"
     if is_answered:
-        assert caller.final.wait(15)
+        assert caller.final.wait(5)
         caller.acknowledge()
     wait_until(lambda: told(caller) == provisional, f"it hears {provisional}")
     leg, call = desk.one("select * from legs"), desk.one("select * from calls")
@@ -77,9 +77,9 @@ def test_what_a_caller_is_told(
         assert not ear.heard
     assert caller.answered.is_set() == is_answered
     alice = desk.agent("alice").wait_for_call()
-    assert caller.answered.wait(15)
+    assert caller.answered.wait(5)
     caller.acknowledge()
-    assert alice.confirmed.wait(15)
+    assert alice.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     assert {port_in(caller.remote_body)} == ports_of(desk)
     if mode == "early_media":
@@ -91,7 +91,7 @@ def test_what_a_caller_is_told(
         ("connected", 200, True)
     ] * 2
     assert caller.hang_up()
-    assert alice.ended.wait(15)
+    assert alice.ended.wait(5)
     desk.until("select disposition from calls", "answered")
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
@@ -106,7 +106,7 @@ def test_a_caller_who_gives_up_unanswered_is_abandoned(make_desk: MakeDesk, ear:
     assert caller.hang_up()
     assert caller.refused is not None
     assert caller.refused[0] == 487
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     desk.until("select state from agents", "available")
     desk.until("select count(*) from legs where state <> 'ended'", 0)
     call = desk.one("select * from calls")
@@ -121,7 +121,7 @@ def test_a_caller_who_gives_up_unanswered_is_abandoned(make_desk: MakeDesk, ear:
 def test_a_caller_whose_time_is_over_is_refused(make_desk: MakeDesk, ear: RtpPhone, mode: str) -> None:
     desk = make_desk("alice", **{MODE: mode, "QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS": "0.5"})
     caller = dial(desk, ear)
-    assert caller.final.wait(15)
+    assert caller.final.wait(5)
     assert caller.refusal is not None
     assert caller.refusal.status == 486
     assert caller.refusal.headers.get("reason") == 'SIP;cause=480;text="No agent answered in time"'
@@ -137,7 +137,7 @@ def test_a_caller_who_is_not_answered_hears_when_the_service_stops(
     wait_until(lambda: len(told(caller)) == 1, "it rings")
     assert desk.center is not None
     desk.center.stop()
-    assert caller.final.wait(15)
+    assert caller.final.wait(5)
     assert caller.refusal is not None
     assert caller.refusal.status == 503
     assert "Service stops" in (caller.refusal.headers.get("reason") or "")
@@ -156,9 +156,9 @@ def test_an_agent_who_refuses_changes_nothing_for_the_caller(
     assert len(told(caller)) == 1
     assert not caller.answered.is_set()
     bob = desk.agent("bob").wait_for_call()
-    assert caller.answered.wait(15)
+    assert caller.answered.wait(5)
     caller.acknowledge()
-    assert bob.confirmed.wait(15)
+    assert bob.confirmed.wait(5)
     assert caller.hang_up()
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
@@ -169,7 +169,7 @@ def test_an_operator_can_end_a_call_that_is_not_answered(make_desk: MakeDesk, ea
     wait_until(lambda: len(told(caller)) == 1, "it rings")
     office = RemoteAdministration(Path(desk.settings.general.control_socket))
     office.calls.hang_up(desk.one("select id from calls")["id"], by="test")
-    assert caller.final.wait(15)
+    assert caller.final.wait(5)
     assert caller.refused is not None
     assert caller.refused[0] == 480
     desk.until("select state from calls", "ended")
@@ -190,7 +190,7 @@ def test_a_caller_who_is_given_music_hears_one_stream_through_rounds_and_the_ans
     voice.speak()
     body = make_offer(host="127.0.0.1", port=voice.port, codecs=["PCMU"], session_id=1, version=1)
     bob.answer(body.serialise())
-    assert caller.answered.wait(15)
+    assert caller.answered.wait(5)
     caller.acknowledge()
     ear.wait_for(len(ear.heard) + 25)
     voice.close()

@@ -94,7 +94,7 @@ def test_who_is_assigned_serves_those_who_wait_already(make_desk: MakeDesk) -> N
     assert not caller.ended.wait(0.3)
     assert phone.calls == []
     administration.agents.assign("alice", "sales", by="root")
-    phone.wait_for_call().confirmed.wait(15)
+    phone.wait_for_call().confirmed.wait(5)
     administration.agents.unassign("alice", "sales", by="root")
     assert not caller.ended.is_set()
     caller.hang_up()

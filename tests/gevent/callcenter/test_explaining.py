@@ -63,7 +63,7 @@ def pause_for_lunch(desk: Desk) -> None:
 def talk(desk: Desk) -> None:
     bob = desk.agent("bob")
     desk.phone().call("support")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     desk.until("select state from agents where name = 'bob'", "busy")
 
 
@@ -71,7 +71,7 @@ def talk_twice(desk: Desk) -> None:
     bob = desk.agent("bob")
     for count in (1, 2):
         desk.phone().call("support")
-        assert bob.wait_for_call(count).confirmed.wait(15)
+        assert bob.wait_for_call(count).confirmed.wait(5)
     desk.until("select count(*) from offers where state = 'connected'", 2)
 
 
@@ -85,7 +85,7 @@ def ring_for_another(desk: Desk) -> None:
 def wrap_up(desk: Desk) -> None:
     bob = desk.agent("bob")
     caller = desk.phone().call("support")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     desk.until("select state from agents where name = 'bob'", "busy")
     caller.hang_up()
     desk.until("select state from agents where name = 'bob'", "wrap_up")
@@ -177,7 +177,7 @@ def test_of_a_call_that_another_agent_answers(situation: tuple[str, Desk]) -> No
     if word == "reserved":
         wait_until(lambda: why(desk, newest_call(desk))["moments"] != [])
     caller = desk.phone().call("support")
-    assert ann.wait_for_call().confirmed.wait(15)
+    assert ann.wait_for_call().confirmed.wait(5)
     call_id = newest_call(desk)
     desk.until(f"select state from calls where id = '{call_id}'", "connected")
     (moment,) = why(desk, call_id)["moments"]
@@ -214,7 +214,7 @@ def test_who_has_missed_a_call_is_passed_over(make_desk: MakeDesk) -> None:
     bob.wait_for_call()
     desk.until("select count(*) from event_log where type = 'call_offer_failed'", 1)
     ann = desk.agent("ann")
-    assert ann.wait_for_call().confirmed.wait(15)
+    assert ann.wait_for_call().confirmed.wait(5)
     call_id = newest_call(desk)
     desk.until("select state from calls", "connected")
     first, *others, last = why(desk, call_id)["moments"]
@@ -231,7 +231,7 @@ def test_who_is_not_the_one_that_is_waited_for(make_desk: MakeDesk) -> None:
     desk = make_desk("ann", "bob", **{f"QUEUES__SUPPORT__{name}": value for name, value in settings.items()})
     ann = desk.agent("ann")
     first = desk.phone("eve").call("support")
-    assert ann.wait_for_call().confirmed.wait(15)
+    assert ann.wait_for_call().confirmed.wait(5)
     desk.until("select state from calls", "connected")
     first.hang_up()
     desk.until("select state from agents where name = 'ann'", "wrap_up")
@@ -242,7 +242,7 @@ def test_who_is_not_the_one_that_is_waited_for(make_desk: MakeDesk) -> None:
     assert (reasons(waiting, "ann"), reasons(waiting)) == (["wrap_up"], ["not_preferred"])
     with office(desk.settings) as administration:
         administration.agents.end_wrap_up("ann", by="x")
-    assert ann.wait_for_call(2).confirmed.wait(15)
+    assert ann.wait_for_call(2).confirmed.wait(5)
     desk.until(f"select state from calls where id = '{call_id}'", "connected")
     (offered,) = why(desk, call_id)["moments"]
     assert (reasons(offered, "ann"), reasons(offered)) == (["chosen"], ["not_preferred"])
@@ -296,7 +296,7 @@ def test_what_the_log_tells_no_more_is_said(make_desk: MakeDesk) -> None:
     desk = make_desk("ann")
     ann = desk.agent("ann")
     caller = desk.phone().call("support")
-    assert ann.wait_for_call().confirmed.wait(15)
+    assert ann.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until("select state from agents", "available")
     call_id = newest_call(desk)

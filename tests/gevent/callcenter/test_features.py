@@ -82,7 +82,7 @@ def test_an_agent_signs_on_and_off_by_dialling(make_desk: MakeDesk, heard: list[
     gevent.sleep(0.1)
     assert phone.calls == []
     dial(phone, "on")
-    assert phone.wait_for_call().confirmed.wait(15)
+    assert phone.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     assert alice(desk) == ("available", None, True)
     dial(phone, "off")
@@ -100,7 +100,7 @@ def test_a_caller_who_waits_is_offered_when_the_feature_s_call_is_over(make_desk
     assert phone.calls == []
     session = phone.wait_for_call()
     assert back.ended.is_set()
-    assert session.confirmed.wait(15)
+    assert session.confirmed.wait(5)
     assert caller.hang_up()
     assert alice(desk) == ("available", None, True)
 
@@ -166,7 +166,7 @@ def test_a_pause_and_a_wrap_up_go_on_after_an_own_call(make_desk: MakeDesk) -> N
     desk = make_desk("alice", "bob", QUEUES__SUPPORT__WRAP_UP_SECONDS="3", **NUMBERS)
     phone = desk.agent("alice")
     caller = desk.phone().call("support")
-    assert phone.wait_for_call().confirmed.wait(15)
+    assert phone.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until("select state from agents where name = 'alice'", "wrap_up")
     until = desk.one("select wrap_up_until from agents where name = 'alice'")["wrap_up_until"]

@@ -32,7 +32,7 @@ def desk(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     alice.unregister()
     made.until("select state from agents where name = 'alice'", "offline")
     bob = made.agent("bob")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     made.until("select count(*) from calls where state = 'connected'", 1)
     second = made.phone().call("support")
     made.until("select count(*) from calls where state = 'queued'", 1)
@@ -70,7 +70,7 @@ def test_after_a_restart_today_goes_on(desk: Desk) -> None:
         assert administration.figures.show()["total"]["handled"] == 1
     caller = desk.phone().call("support")
     bob = next(phone for phone in desk.phones if phone.calls and phone.calls[0].confirmed.is_set())
-    assert bob.wait_for_call(2).confirmed.wait(15)
+    assert bob.wait_for_call(2).confirmed.wait(5)
     caller.hang_up()
     desk.until("select state from agents where name = 'bob'", "available")
     with office(desk.settings) as administration:

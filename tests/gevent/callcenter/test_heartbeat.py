@@ -89,7 +89,7 @@ def test_an_agent_in_a_call_is_offline_only_after_it(make_desk: MakeDesk) -> Non
     desk = make_desk("alice", **INTERVAL)
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until(STATE, "busy")
     wait_until(lambda: asked(alice) > 0, "being asked")
     gevent.sleep(0.1)

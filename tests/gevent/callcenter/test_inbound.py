@@ -23,10 +23,10 @@ def test_a_call_is_queued_answered_and_recorded(make_desk: MakeDesk) -> None:
     caller = desk.phone().call("support")
     assert caller.answered.is_set()
     session = alice.wait_for_call()
-    session.confirmed.wait(15)
+    session.confirmed.wait(5)
     gevent.sleep(0.2)
     caller.hang_up()
-    session.ended.wait(15)
+    session.ended.wait(5)
     desk.until("select state from agents", "available")
     record = desk.one(RECORD)
     assert (record["disposition"], record["hung_up_by"], record["cause"]) == ("answered", "caller", "bye")
@@ -58,10 +58,10 @@ def test_the_agent_hangs_up(make_desk: MakeDesk) -> None:
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
     session = alice.wait_for_call()
-    session.confirmed.wait(15)
+    session.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     assert session.hang_up()
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
     assert caller.ended_by == "remote"
     desk.until("select hung_up_by from calls", "agent")
     desk.until("select state from agents", "available")
@@ -71,7 +71,7 @@ def test_events_tell_the_call_in_order(make_desk: MakeDesk) -> None:
     desk = make_desk("alice")
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until("select state from agents", "available")
     rows = desk.rows("select type, number from event_log where call_id is not null order by number")
@@ -167,7 +167,7 @@ def test_too_many_waiting_over_all_queues_is_busy(make_desk: MakeDesk, depth: in
 def test_who_waits_too_long_is_sent_away(make_desk: MakeDesk, seconds: float) -> None:
     desk = make_desk("alice", QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS=str(seconds))
     caller = desk.phone().call("support")
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
     assert caller.ended_by == "remote"
     desk.until("select disposition from calls", "timed_out")
     assert desk.one("select state from queue_entries")["state"] == "timed_out"
@@ -189,12 +189,12 @@ def test_stopping_hangs_up_everybody(make_desk: MakeDesk) -> None:
     alice = desk.agent("alice")
     desk.agent("bob", script=just_ring)
     talking, ringing, waiting = (desk.phone().call("support") for _ in range(3))
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     assert desk.center is not None
     desk.center.stop()
     desk.center = None
     for session in (talking, ringing, waiting):
-        assert session.ended.wait(15)
+        assert session.ended.wait(5)
     rows = desk.rows("select state, disposition, hung_up_by from calls order by arrived_at")
     assert {row["hung_up_by"] for row in rows} == {"system"}
     assert [row["disposition"] for row in rows] == ["answered", "failed", "failed"]
@@ -208,7 +208,7 @@ def test_a_call_that_lasts_too_long_is_ended(make_desk: MakeDesk, minutes: float
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
     alice.wait_for_call()
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
     desk.until("select cause from calls", "max_duration")
     assert desk.one(RECORD)["hung_up_by"] == "system"
     assert minutes * 60 - 0.1 <= desk.one(RECORD)["talk_seconds"] < minutes * 60 + 0.8
@@ -229,7 +229,7 @@ def test_a_caller_who_cancels_before_the_answer_is_abandoned(
     caller = desk.phone().dial("support")
     gevent.sleep(0.3)
     assert caller.cancel()
-    assert caller.final.wait(15)
+    assert caller.final.wait(5)
     desk.until("select disposition from calls", "abandoned")
     assert desk.one("select depth from queues")["depth"] == 0
     desk.until("select count(*) from legs where state <> 'ended'", 0)

@@ -35,7 +35,7 @@ def test_an_answered_call_has_one_line_with_its_id(make_desk: MakeDesk, lines: l
     desk = make_desk("alice")
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until("select state from calls", "connected")
     caller.hang_up()
     desk.until("select state from agents", "available")

@@ -36,13 +36,13 @@ def collected() -> Iterator[list[str]]:
 
 def the_caller_hangs_up(caller: Phone, alice: Phone) -> None:
     session = caller.call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     session.hang_up()
 
 
 def the_agent_hangs_up(caller: Phone, alice: Phone) -> None:
     caller.call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     alice.calls[-1].hang_up()
 
 

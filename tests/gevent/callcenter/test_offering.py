@@ -21,7 +21,7 @@ def test_an_agent_that_refuses_is_followed_by_the_next(make_desk: MakeDesk, stat
     desk.agent("alice", script=reject_with(status))
     bob = desk.agent("bob")
     caller = desk.phone().call("support")
-    bob.wait_for_call().confirmed.wait(15)
+    bob.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until("select count(*) from agents where state = 'available'", 2)
     offers = desk.rows("select state, sip_status from offers order by offered_at")
@@ -36,8 +36,8 @@ def test_an_agent_that_does_not_answer_is_cancelled(make_desk: MakeDesk) -> None
     alice = desk.agent("alice", script=just_ring)
     bob = desk.agent("bob")
     caller = desk.phone().call("support")
-    bob.wait_for_call().confirmed.wait(15)
-    assert alice.calls[0].ended.wait(15)
+    bob.wait_for_call().confirmed.wait(5)
+    assert alice.calls[0].ended.wait(5)
     assert alice.calls[0].end_cause == "cancelled"
     caller.hang_up()
     desk.until("select count(*) from agents where state = 'available'", 2)
@@ -52,7 +52,7 @@ def test_an_agent_that_is_gone_is_followed_by_the_next(make_desk: MakeDesk) -> N
     desk.agent("alice").vanish()
     bob = desk.agent("bob")
     caller = desk.phone().call("support")
-    bob.wait_for_call().confirmed.wait(15)
+    bob.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until("select disposition from calls", "answered")
 
@@ -63,7 +63,7 @@ def test_the_only_agent_is_offered_the_call_again(make_desk: MakeDesk) -> None:
     caller = desk.phone().call("support")
     alice.wait_for_call()
     alice.script = answer
-    alice.wait_for_call(2).confirmed.wait(15)
+    alice.wait_for_call(2).confirmed.wait(5)
     caller.hang_up()
     desk.until("select rounds from queue_entries", 2)
 
@@ -74,7 +74,7 @@ def test_a_caller_who_gives_up_stops_the_ringing(make_desk: MakeDesk) -> None:
     caller = desk.phone().call("support")
     ringing = alice.wait_for_call()
     caller.hang_up()
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     assert ringing.end_cause == "cancelled"
     desk.until("select state from agents", "available")
     assert desk.one("select disposition from calls")["disposition"] == "abandoned"
@@ -88,7 +88,7 @@ def test_an_answer_that_crosses_the_cancel_is_hung_up(make_desk: MakeDesk) -> No
     ringing = alice.wait_for_call()
     gevent.spawn(caller.hang_up)
     answer_now(ringing)
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     desk.until("select state from agents", "available")
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
@@ -98,8 +98,8 @@ def test_all_phones_of_an_agent_ring_and_the_first_answer_wins(make_desk: MakeDe
     silent = desk.agent("alice", script=just_ring)
     quick = desk.agent("alice", script=answer_late)
     caller = desk.phone().call("support")
-    quick.wait_for_call().confirmed.wait(15)
-    assert silent.wait_for_call().ended.wait(15)
+    quick.wait_for_call().confirmed.wait(5)
+    assert silent.wait_for_call().ended.wait(5)
     assert silent.calls[0].end_cause == "cancelled"
     caller.hang_up()
     desk.until("select state from agents", "available")
@@ -112,7 +112,7 @@ def test_one_dead_phone_among_live_ones_is_no_missed_offer(make_desk: MakeDesk) 
     desk.agent("alice", script=reject_with(480))
     live = desk.agent("alice", script=answer_late)
     caller = desk.phone().call("support")
-    live.wait_for_call().confirmed.wait(15)
+    live.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until("select state from agents", "available")
     assert desk.one("select state from offers")["state"] == "ended"
@@ -149,8 +149,8 @@ def test_an_answer_without_a_usable_codec_is_a_refusal(make_desk: MakeDesk) -> N
     alice = desk.agent("alice", script=lambda session: session.answer(odd))
     bob = desk.agent("bob")
     caller = desk.phone().call("support")
-    bob.wait_for_call().confirmed.wait(15)
-    assert alice.calls[0].ended.wait(15)
+    bob.wait_for_call().confirmed.wait(5)
+    assert alice.calls[0].ended.wait(5)
     caller.hang_up()
     desk.until("select count(*) from agents where state = 'available'", 2)
 
@@ -161,12 +161,12 @@ def test_wrap_up_keeps_the_agent_free_of_calls_for_its_time(make_desk: MakeDesk,
     desk = make_desk("alice", QUEUES__SUPPORT__WRAP_UP_SECONDS=str(seconds))
     alice = desk.agent("alice")
     first = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     first.hang_up()
     desk.until("select state from agents", "wrap_up")
     second = desk.phone().call("support")
     assert len(alice.calls) == 1
-    alice.wait_for_call(2).confirmed.wait(15)
+    alice.wait_for_call(2).confirmed.wait(5)
     rows = desk.rows("select at, payload from event_log where type = 'agent_state_changed' order by number")
     began = next(row["at"] for row in rows if '"new":"wrap_up"' in row["payload"])
     ended = next(row["at"] for row in rows if '"old":"wrap_up"' in row["payload"])
@@ -195,7 +195,7 @@ def test_callers_are_served_in_the_order_of_their_arrival(make_desk: MakeDesk) -
     alice = desk.agent("alice")
     order = desk.rows("select id from calls order by arrived_at")
     for number, caller in enumerate(callers):
-        alice.wait_for_call(number + 1).confirmed.wait(15)
+        alice.wait_for_call(number + 1).confirmed.wait(5)
         desk.until("select count(*) from calls where state = 'connected'", 1)
         assert desk.one("select id from calls where state = 'connected'")["id"] == order[number]["id"]
         caller.hang_up()
@@ -206,7 +206,7 @@ def test_a_change_of_the_session_is_stored_before_it_is_answered(make_desk: Make
     desk = make_desk("alice")
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until("select state from calls", "connected")
     held = make_offer(
         host="127.0.0.1", port=40010, codecs=["PCMU"], session_id=1, version=2, direction="sendonly"
@@ -231,7 +231,7 @@ def test_a_bye_that_stays_unanswered_is_sent_again_so_often(make_desk: MakeDesk,
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
     session = alice.wait_for_call()
-    session.confirmed.wait(15)
+    session.confirmed.wait(5)
     numbers: set[int] = set()
     session.receive_request = lambda transaction: numbers.add(transaction.request.cseq.number)  # type: ignore[method-assign]
     caller.hang_up()
@@ -246,7 +246,7 @@ def test_the_agent_does_not_wait_for_a_caller_whose_phone_is_dead(make_desk: Mak
     phone = desk.phone()
     phone.call("support")
     session = alice.wait_for_call()
-    session.confirmed.wait(15)
+    session.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     phone.endpoint.stop()
     session.hang_up()
@@ -261,9 +261,9 @@ def test_an_unusable_answer_is_hung_up_while_the_other_phone_rings(make_desk: Ma
     unusable = desk.agent("alice", script=lambda session: session.answer(odd))
     ringing = desk.agent("alice", script=just_ring)
     caller = desk.phone().call("support")
-    assert unusable.wait_for_call().ended.wait(15)
+    assert unusable.wait_for_call().ended.wait(5)
     assert not ringing.wait_for_call().ended.is_set()
     answer_now(ringing.calls[0])
-    ringing.calls[0].confirmed.wait(15)
+    ringing.calls[0].confirmed.wait(5)
     caller.hang_up()
     desk.until("select state from agents", "available")

@@ -43,11 +43,11 @@ def test_an_agent_calls_another_and_both_are_busy(make_desk: MakeDesk) -> None:
     assert [each.status for each in call.provisional] == [180]
     session = bob.wait_for_call()
     assert str(session.invite.from_.uri) == "sip:alice@127.0.0.1"
-    assert session.confirmed.wait(15)
+    assert session.confirmed.wait(5)
     both(desk, "alice busy 1,bob busy 1")
     gevent.sleep(0.2)
     assert call.hang_up()
-    assert session.ended.wait(15)
+    assert session.ended.wait(5)
     both(desk, FREE)
     record = desk.one(RECORD)
     assert (record["kind"], record["dialled"], record["queue_id"]) == ("agent", "bob", None)
@@ -69,10 +69,10 @@ def test_the_called_agent_hangs_up(make_desk: MakeDesk) -> None:
     desk = make_desk("alice", "bob")
     alice, bob = desk.agent("alice"), desk.agent("bob")
     call = alice.call_as_agent("bob")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     both(desk, "alice busy 1,bob busy 1")
     assert bob.wait_for_call().hang_up()
-    assert call.ended.wait(15)
+    assert call.ended.wait(5)
     desk.until("select hung_up_by from calls", "agent")
     both(desk, FREE)
 
@@ -110,7 +110,7 @@ def test_nobody_answers(make_desk: MakeDesk) -> None:
     desk = make_desk("alice", "bob", **times)
     alice, bob = desk.agent("alice"), desk.agent("bob", script=just_ring)
     assert refused_with(alice.call_as_agent("bob")) == 480
-    assert bob.wait_for_call().ended.wait(15)
+    assert bob.wait_for_call().ended.wait(5)
     both(desk, FREE)
     assert desk.one("select state from offers")["state"] == "no_answer"
     assert desk.one(RECORD)["hung_up_by"] == "system"
@@ -124,9 +124,9 @@ def test_the_caller_gives_up(make_desk: MakeDesk) -> None:
     both(desk, "alice busy 1,bob reserved 1")
     wait_until(lambda: bool(call.provisional), "alice hears ringing")
     call.cancel()
-    assert call.final.wait(15)
+    assert call.final.wait(5)
     assert refused_with(call) == 487
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     both(desk, FREE)
     record = desk.one(RECORD)
     assert (record["disposition"], record["hung_up_by"]) == ("abandoned", "caller")
@@ -145,8 +145,8 @@ def test_an_answer_that_crosses_the_cancel_is_hung_up(make_desk: MakeDesk) -> No
 
     alice, bob = desk.agent("alice"), desk.agent("bob", script=answer_as_it_is_cancelled)
     calls.append(alice.dial_as_agent("bob"))
-    assert calls[0].final.wait(15)
-    assert bob.wait_for_call().ended.wait(15)
+    assert calls[0].final.wait(5)
+    assert bob.wait_for_call().ended.wait(5)
     both(desk, FREE)
     assert desk.one(RECORD)["hung_up_by"] == "caller"
     assert {row["state"] for row in desk.rows("select state from legs")} == {"ended"}
@@ -189,7 +189,7 @@ def test_a_customer_s_number_leads_to_an_agent(make_desk: MakeDesk) -> None:
     alice = desk.agent("alice")
     customer = desk.phone().call("direct")
     assert customer.answered.is_set()
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     desk.until("select state from agents", "busy")
     assert refused_with(desk.phone().call("direct")) == 480
     customer.hang_up()
@@ -237,7 +237,7 @@ def test_an_agent_waits_in_a_queue_and_is_not_offered_its_own_call(make_desk: Ma
     gevent.sleep(0.1)
     assert desk.rows("select * from offers") == []
     bob = desk.agent("bob")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     both(desk, "alice busy 1,bob busy 1")
     assert call.hang_up()
     both(desk, FREE)
@@ -256,7 +256,7 @@ def test_an_agent_with_room_for_two_calls_is_not_offered_its_own(make_desk: Make
     customer = desk.phone().call("support")
     first = alice.wait_for_call()
     assert str(first.invite.from_.uri.user) == "5551"
-    assert first.confirmed.wait(15)
+    assert first.confirmed.wait(5)
     desk.until("select load from agents", 2)
     customer.hang_up()
     desk.until("select load from agents", 1)

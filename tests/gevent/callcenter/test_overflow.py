@@ -125,7 +125,7 @@ def test_at_the_end_of_the_chain_the_caller_is_told(make_desk: MakeDesk) -> None
         QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS="0.2", QUEUES__SUPPORT__FINAL_DESTINATION="hangup:603"
     )
     caller = desk.phone().call("support")
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
     desk.until("select state from calls", "ended")
     record = desk.one("select * from calls")
     assert (record["disposition"], record["cause"]) == ("timed_out", "max_wait_time")
@@ -151,7 +151,7 @@ def test_expiry_counts_over_all_queues_and_ends_the_call(make_desk: MakeDesk) ->
         QUEUES__SUPPORT__MAX_WAIT_TIME_SECONDS="0.3",
         QUEUES__PREMIUM__EXPIRES_AFTER_SECONDS="0.6",
     )
-    assert desk.phone().call("support").ended.wait(15)
+    assert desk.phone().call("support").ended.wait(5)
     desk.until("select state from calls", "ended")
     record = desk.one("select * from calls")
     assert (record["disposition"], record["cause"]) == ("timed_out", "expired")
@@ -179,7 +179,7 @@ def test_an_agent_of_the_next_queue_gets_the_caller(make_desk: MakeDesk) -> None
     desk.open()
     bob = desk.agent("bob")
     caller = desk.phone().call("support")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     record = desk.one("select c.wait_seconds, q.name from calls c join queues q on q.id = c.queue_id")
     assert record["name"] == "premium"
     assert record["wait_seconds"] >= 0.2
@@ -196,7 +196,7 @@ def test_a_queue_empty_of_agents_is_passed_over(make_desk: MakeDesk) -> None:
     first.hang_up()
     alice = desk.agent("alice")
     desk.phone().call("support")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     assert places(desk)[1] == ("support", "connected")
 
 
@@ -211,7 +211,7 @@ def test_when_the_last_agent_leaves_those_who_wait_go_on(make_desk: MakeDesk) ->
     )
     alice = desk.agent("alice")
     callers = [desk.phone().call("support") for _ in range(2)]
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     assert desk.center is not None
     assert desk.center._parts is not None
     desk.center._parts.administration.agents.pause("alice", reason="lunch", by="ann", after_call=True)
@@ -223,7 +223,7 @@ def test_when_the_last_agent_leaves_those_who_wait_go_on(make_desk: MakeDesk) ->
 
 def test_who_joins_an_empty_queue_that_keeps_nobody_goes_on_at_once(make_desk: MakeDesk) -> None:
     desk = make_desk(QUEUES__SUPPORT__LEAVE_WHEN_EMPTY="true")
-    assert desk.phone().call("support").ended.wait(15)
+    assert desk.phone().call("support").ended.wait(5)
     desk.until("select state from calls", "ended")
     record = desk.one("select * from calls")
     assert (record["disposition"], record["cause"]) == ("rejected", "no_agents")
@@ -264,14 +264,14 @@ def test_a_move_that_is_refused_changes_nothing(make_desk: MakeDesk) -> None:
         lines(desk).move(second, "nowhere", by="ann")
     assert places(desk)[2:] == [("support", "waiting")]
     alice = desk.agent("alice")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
 
 
 def test_orders_are_for_those_who_wait(make_desk: MakeDesk) -> None:
     desk = make_desk("alice", **CHAIN)
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     call_id = desk.one("select id from calls")["id"]
     with pytest.raises(NotAllowed, match="does not wait in a queue"):
         lines(desk).withdraw(call_id, by="ann")
@@ -292,7 +292,7 @@ def test_who_is_made_more_urgent_comes_first(make_desk: MakeDesk) -> None:
     (told,) = events(desk, "call_prioritized")
     assert (told["old"], told["new"], told["by"]) == (0, 7, "ann")
     alice = desk.agent("alice")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     assert desk.one("select id from calls where state = 'connected'")["id"] == second
 
 
@@ -303,7 +303,7 @@ def test_who_is_withdrawn_goes_on_or_ends(make_desk: MakeDesk) -> None:
     lines(desk).withdraw(call_id, by="ann")
     assert places(desk) == [("support", "overflowed"), ("general", "waiting")]
     lines(desk).withdraw(call_id, by="ann")
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
     desk.until("select state from calls", "ended")
     record = desk.one("select * from calls")
     assert (record["disposition"], record["cause"]) == ("rejected", "withdrawn")

@@ -46,7 +46,7 @@ def test_an_agent_that_leaves_in_a_call_is_offline_after_it(make_desk: MakeDesk)
     desk = make_desk("alice")
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until(STATE, "busy")
     alice.unregister()
     assert desk.one(STATE)["state"] == "busy"
@@ -91,7 +91,7 @@ def test_where_signing_on_is_explicit_a_phone_that_comes_back_in_a_call_stays(ma
     alice = desk.agent("alice")
     sign_on(desk)
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until(STATE, "busy")
     alice.unregister()
     alice.register()
@@ -103,7 +103,7 @@ def test_who_signs_off_in_a_call_is_offline_after_it(make_desk: MakeDesk) -> Non
     desk = make_desk("alice")
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until(STATE, "busy")
     sign_off(desk)
     assert desk.one(STATE)["state"] == "busy"
@@ -115,12 +115,12 @@ def test_an_agent_of_two_calls_is_offered_a_second_one(make_desk: MakeDesk) -> N
     desk = make_desk("alice")
     alice = desk.agent("alice")
     first, second = desk.phone().call("support"), desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     gevent.sleep(0.1)
     assert len(alice.calls) == 1
     with office(desk.settings) as administration:
         administration.agents.set_max_calls("alice", 2, by="x")
-    alice.wait_for_call(2).confirmed.wait(15)
+    alice.wait_for_call(2).confirmed.wait(5)
     desk.until("select load from agents", 2)
     with office(desk.settings) as administration:
         administration.agents.set_max_calls("alice", 1, by="x")
@@ -130,7 +130,7 @@ def test_an_agent_of_two_calls_is_offered_a_second_one(make_desk: MakeDesk) -> N
     gevent.sleep(0.1)
     assert len(alice.calls) == 2
     second.hang_up()
-    alice.wait_for_call(3).confirmed.wait(15)
+    alice.wait_for_call(3).confirmed.wait(5)
     third.hang_up()
     desk.until(STATE, "available")
 
@@ -163,7 +163,7 @@ def test_bindings_live_through_a_restart(make_desk: MakeDesk) -> None:
     desk.center.stop()
     desk.open()
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until(STATE, "available")
 

@@ -27,7 +27,7 @@ def talk(desk: Desk, count: int) -> None:
     alice = desk.agent("alice")
     for number in range(1, count + 1):
         caller = desk.phone().call("support")
-        alice.wait_for_call(number).confirmed.wait(15)
+        alice.wait_for_call(number).confirmed.wait(5)
         caller.hang_up()
         desk.until("select state from agents", "available")
 

@@ -149,7 +149,7 @@ def test_a_queue_that_the_settings_name_no_more_serves_who_waits(make_desk: Make
         False,
     ]
     bob = desk.agent("bob")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     waiting.hang_up()
     queues = center_of(desk)._require_parts().administration.queues
     wait_until(lambda: [each["name"] for each in queues.list_all()] == ["support"])

@@ -95,7 +95,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
         call = cast(Call, SimpleNamespace(id="call", caller=leg, told_to_end=None))
         made = Refreshing(legs=cast(Any, asked), media=cast(Any, asked), listen_seconds=0.02)
         made.watch(call, leg, is_reopened=is_reopened)
-        with gevent.Timeout(20, AssertionError("it goes on")):
+        with gevent.Timeout(5, AssertionError("it goes on")):
             gevent.sleep(0.005)
             while greenlets.running():
                 gevent.sleep(0.005)

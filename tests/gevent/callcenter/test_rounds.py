@@ -61,9 +61,9 @@ def test_all_ring_and_the_first_who_answers_has_the_call(
     caller = desk.phone().call("support")
     alice, bob, carol = ringing(phones)
     answer_now(bob)
-    assert bob.confirmed.wait(15)
+    assert bob.confirmed.wait(5)
     for other in (alice, carol):
-        assert other.ended.wait(15)
+        assert other.ended.wait(5)
         assert other.end_cause == "cancelled"
     desk.until("select count(*) from agents where state = 'available'", 2)
     assert offers_of(desk) == {"alice": "withdrawn", "bob": "connected", "carol": "withdrawn"}
@@ -100,8 +100,8 @@ def test_one_who_refuses_is_free_while_the_others_ring(make_desk: MakeDesk) -> N
     assert desk.one("select state from calls")["state"] == "offered"
     assert [one["still_ringing"] for one in payloads(desk, "call_offer_failed")] == [2]
     answer_now(carol)
-    assert carol.confirmed.wait(15)
-    assert bob.ended.wait(15)
+    assert carol.confirmed.wait(5)
+    assert bob.ended.wait(5)
     assert offers_of(desk) == {"alice": "busy", "bob": "withdrawn", "carol": "connected"}
     assert caller.hang_up()
     all_are_free(desk)
@@ -118,7 +118,7 @@ def test_when_all_have_refused_the_caller_is_back_in_line(make_desk: MakeDesk) -
     assert [one["still_ringing"] for one in payloads(desk, "call_offer_failed")][-1] == 0
     assert desk.one("select rounds from queue_entries")["rounds"] >= 2
     answer_now(phones[0].calls[-1])
-    assert phones[0].calls[-1].confirmed.wait(15)
+    assert phones[0].calls[-1].confirmed.wait(5)
     assert caller.hang_up()
     all_are_free(desk, 2)
 
@@ -127,7 +127,7 @@ def test_when_nobody_answers_in_time_all_have_missed_it(make_desk: MakeDesk) -> 
     desk, phones = ring_all(make_desk, just_ring, just_ring, QUEUES__SUPPORT__RING_TIMEOUT_SECONDS="0.3")
     caller = desk.phone().call("support")
     for session in ringing(phones):
-        assert session.ended.wait(15)
+        assert session.ended.wait(5)
         assert session.end_cause == "cancelled"
     desk.until("select count(*) from offers where state = 'no_answer' and round = 1", 2)
     assert {one["still_ringing"] for one in payloads(desk, "call_offer_failed")} == {0}
@@ -142,7 +142,7 @@ def test_a_caller_who_gives_up_stops_all_phones_and_nobody_has_missed_it(make_de
     sessions = ringing(phones)
     assert caller.hang_up()
     for session in sessions:
-        assert session.ended.wait(15)
+        assert session.ended.wait(5)
         assert session.end_cause == "cancelled"
     all_are_free(desk)
     assert set(offers_of(desk).values()) == {"withdrawn"}
@@ -162,10 +162,10 @@ def test_of_two_who_answer_at_once_one_is_hung_up(make_desk: MakeDesk) -> None:
     lost, won = sorted(sessions, key=lambda one: not one.ended.is_set())
     assert lost.confirmed.is_set(), "its 200 was acknowledged"
     assert (lost.ended_by, lost.end_cause) == ("remote", "bye")
-    assert won.confirmed.wait(15)
+    assert won.confirmed.wait(5)
     assert sorted(offers_of(desk).values()) == ["connected", "withdrawn"]
     assert caller.hang_up()
-    assert won.ended.wait(15)
+    assert won.ended.wait(5)
     all_are_free(desk, 2)
 
 
@@ -185,7 +185,7 @@ def test_an_agent_that_cannot_be_claimed_is_left_out(make_desk: MakeDesk) -> Non
     assert offers_of(desk) == {"alice": "ringing", "carol": "ringing"}
     assert not phones[1].calls
     answer_now(alice)
-    assert alice.confirmed.wait(15)
+    assert alice.confirmed.wait(5)
     assert caller.hang_up()
     make_busy(desk, "bob", busy=False)
     all_are_free(desk)
@@ -210,8 +210,8 @@ def test_a_phone_that_cannot_be_called_leaves_the_others_ringing(make_desk: Make
     caller = desk.phone().call("support")
     bob = phones[1].wait_for_call()
     answer_now(bob)
-    assert bob.confirmed.wait(15)
+    assert bob.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     assert caller.hang_up()
-    assert bob.ended.wait(15)
+    assert bob.ended.wait(5)
     desk.until("select state from agents where name = 'bob'", "available")

@@ -41,7 +41,7 @@ def test_what_a_caller_hears_while_a_free_agent_rings(make_desk: MakeDesk, ear: 
     caller = dial(desk, ear)
     ringing = alice.wait_for_call()
     if mode == "queue_first":
-        assert caller.answered.wait(15)
+        assert caller.answered.wait(5)
         caller.acknowledge()
         ear.wait_for(10)
         assert told(caller) == []
@@ -51,11 +51,11 @@ def test_what_a_caller_hears_while_a_free_agent_rings(make_desk: MakeDesk, ear: 
         assert not ear.heard
         assert not caller.final.is_set()
     answer_now(ringing)
-    assert caller.answered.wait(15)
+    assert caller.answered.wait(5)
     caller.acknowledge()
-    assert ringing.confirmed.wait(15)
+    assert ringing.confirmed.wait(5)
     assert caller.hang_up()
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     desk.until("select disposition from calls", "answered")
 
 
@@ -63,9 +63,9 @@ def test_arrival_and_claim_are_one(direct: MakeDesk, ear: RtpPhone) -> None:
     desk = direct("alice")
     alice = desk.agent("alice")
     caller = dial(desk, ear)
-    assert caller.answered.wait(15)
+    assert caller.answered.wait(5)
     caller.acknowledge()
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     events = desk.rows("select type, at, call_id from event_log where call_id is not null order by number")
     kinds = [row["type"] for row in events]
     assert kinds[:4] == ["call_arrived", "call_queued", "agent_state_changed", "call_offered"]
@@ -94,7 +94,7 @@ def test_refused_or_missed_it_goes_on_as_in_line(
     alice.wait_for_call()
     desk.until("select count(*) from queue_entries where state = 'waiting'", 1)
     wait_until(lambda: told(caller) == [(180, False), *told_then], "it is told")
-    assert caller.answered.wait(15) if answer == "immediately" else not caller.answered.is_set(), (
+    assert caller.answered.wait(5) if answer == "immediately" else not caller.answered.is_set(), (
         "it is answered only where callers who wait are"
     )
     caller.acknowledge()
@@ -106,11 +106,11 @@ def test_refused_or_missed_it_goes_on_as_in_line(
     answered = desk.rows("select 1 from calls where answered_at is not null")
     assert len(answered) == (1 if answer == "immediately" else 0)
     bob = desk.agent("bob").wait_for_call()
-    assert caller.answered.wait(15)
+    assert caller.answered.wait(5)
     caller.acknowledge()
-    assert bob.confirmed.wait(15)
+    assert bob.confirmed.wait(5)
     assert caller.hang_up()
-    assert bob.ended.wait(15)
+    assert bob.ended.wait(5)
     desk.until("select disposition from calls", "answered")
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
@@ -118,13 +118,13 @@ def test_refused_or_missed_it_goes_on_as_in_line(
 def test_without_a_free_agent_the_caller_waits_with_music(direct: MakeDesk, ear: RtpPhone) -> None:
     desk = direct("alice")
     caller = dial(desk, ear)
-    assert caller.answered.wait(15)
+    assert caller.answered.wait(5)
     caller.acknowledge()
     assert told(caller) == []
     ear.wait_for(10)
     assert desk.one("select state from queue_entries")["state"] == "waiting"
     alice = desk.agent("alice").wait_for_call()
-    assert alice.confirmed.wait(15)
+    assert alice.confirmed.wait(5)
     assert caller.hang_up()
     desk.until("select disposition from calls", "answered")
 
@@ -134,13 +134,13 @@ def test_an_agent_that_cannot_be_claimed_after_all_is_waited_for(direct: MakeDes
     alice = desk.agent("alice")
     desk.change("update agents set state = 'busy', load = 1")
     caller = dial(desk, ear)
-    assert caller.answered.wait(15)
+    assert caller.answered.wait(5)
     caller.acknowledge()
     ear.wait_for(10)
     assert not desk.rows("select 1 from offers")
     assert len(desk.rows("select 1 from event_log where type = 'call_arrived'")) == 1
     desk.change("update agents set state = 'available', load = 0")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     assert caller.hang_up()
     desk.until("select state from agents", "available")
 
@@ -151,7 +151,7 @@ def test_a_caller_who_gives_up_while_it_rings_is_abandoned(direct: MakeDesk, ear
     caller = dial(desk, ear)
     ringing = alice.wait_for_call()
     assert caller.hang_up()
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     assert ringing.end_cause == "cancelled"
     desk.until("select state from agents", "available")
     desk.until("select disposition from calls", "abandoned")

@@ -63,7 +63,7 @@ def insert(tx: Transaction, size: int = 1) -> None:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    with gevent.Timeout(20):
+    with gevent.Timeout(10):
         while not condition():
             gevent.sleep(0.002)
 
@@ -136,7 +136,7 @@ def test_no_commit_under_load_begins_the_log_anew(
     committer.start()
     checkpointer = Checkpointer(sqlite, turn=turn, sync_seconds=0.001, checkpoint_seconds=0)
     checkpointer.start()
-    with gevent.Timeout(20):
+    with gevent.Timeout(10):
         while len(set(within)) < 20:
             committer.commit(unit)
             gevent.sleep(0.0003 * (len(within) % 10))
@@ -296,7 +296,7 @@ def test_a_busy_committer_leaves_the_turn_to_the_checkpointer(
     stories = [gevent.spawn(load) for _ in range(20)]
     for _ in range(20):
         gevent.sleep(0)
-        with gevent.Timeout(20), turn:
+        with gevent.Timeout(10), turn:
             pass
     done = True
     gevent.joinall(stories, raise_error=True)

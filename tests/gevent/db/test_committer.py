@@ -401,7 +401,7 @@ def test_a_waiter_that_commits_again_while_it_stops_is_served_or_refused(engine:
     stories = [gevent.spawn(story) for _ in range(5)]
     gevent.sleep(0.01)
     committer.stop()
-    gevent.joinall(stories, timeout=20, raise_error=True)
+    gevent.joinall(stories, timeout=5, raise_error=True)
     assert outcomes.count("refused") == 5
     assert outcomes.count("stored") == depth(engine) > 0
 

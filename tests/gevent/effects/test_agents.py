@@ -116,7 +116,7 @@ def _in_wrap_up(desk: Desk) -> None:
     """Have alice talk, and wrap up."""
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until(STATE, "busy")
     finish(desk, caller)
     desk.until(STATE, "wrap_up")

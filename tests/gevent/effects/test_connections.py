@@ -84,7 +84,7 @@ def test_a_call_may_go_on_so_long_while_the_service_drains(
     desk = make_desk("alice", GENERAL__DRAIN_SECONDS=seconds)
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     assert desk.center is not None
     desk.center.drain_soon()
     if is_left_alone:

@@ -76,12 +76,12 @@ def test_the_other_side_is_hung_up_after_the_delay(make_desk: MakeDesk, millisec
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
     session = alice.wait_for_call()
-    session.confirmed.wait(15)
+    session.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     caller.hang_up()
     desk.until("select state from calls", "ended")
     assert session.ended.wait(0.5 if milliseconds else 5) == (milliseconds == 0)
-    assert session.ended.wait(15)
+    assert session.ended.wait(5)
 
 
 @pytest.mark.effect("general.bye_timeout_seconds")
@@ -91,7 +91,7 @@ def test_a_bye_is_given_up_after_its_timeout(make_desk: MakeDesk, seconds: float
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
     session = alice.wait_for_call()
-    session.confirmed.wait(15)
+    session.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     alice.vanish()
     caller.hang_up()

@@ -157,7 +157,7 @@ def test_music_that_is_lost_later_is_replaced_by_the_usual(make_desk: MakeDesk, 
 def served_first(desk: Desk) -> str:
     """Of the callers who wait, whose number an agent gets first."""
     alice = desk.agent("alice")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     return str(desk.one("select caller_number from calls where state = 'connected'")["caller_number"])
 
 
@@ -233,7 +233,7 @@ def test_the_answer_tells_what_the_service_level_is(make_desk: MakeDesk, seconds
     desk = make_desk("alice", QUEUES__SUPPORT__SERVICE_LEVEL_SECONDS=seconds)
     alice = desk.agent("alice")
     desk.phone().call("support")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     ((_, payload),) = told(desk, "call_connected")
     assert payload["service_level_seconds"] == float(seconds)
 

@@ -68,7 +68,7 @@ def test_the_sweep_serves_whom_no_event_called(
     caller = desk.phone().call("support")
     alice = desk.agent("alice")
     if is_served:
-        alice.wait_for_call().confirmed.wait(15)
+        alice.wait_for_call().confirmed.wait(5)
     else:
         assert not caller.ended.wait(0.7)
         assert alice.calls == []

@@ -160,7 +160,7 @@ def test_conversations_are_counted_for_the_day(make_desk: MakeDesk) -> None:
     alice = desk.agent("alice")
     for number in (1, 2):
         caller = desk.phone().call("support")
-        alice.wait_for_call(number).confirmed.wait(15)
+        alice.wait_for_call(number).confirmed.wait(5)
         desk.until("select count(*) from calls where connected_at is not null", number)
         finish(desk, caller)
     desk.until("select state from agents", "available")

@@ -25,7 +25,7 @@ def nothing_is_left() -> Iterator[None]:
     gevent.get_hub().threadpool  # noqa: B018 - its descriptors are opened on first use
     before = len(os.listdir("/proc/self/fd"))
     yield
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 3
     while time.monotonic() < give_up and (greenlets.running() or len(os.listdir("/proc/self/fd")) > before):
         gevent.sleep(0.01)
     assert not greenlets.running()

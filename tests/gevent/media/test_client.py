@@ -52,7 +52,7 @@ def test_many_calls_are_under_way_at_once(start_media: Start, connect: Connect) 
     start_media()
     client = connect()
     opening = [gevent.spawn(client.open, str(number)) for number in range(40)]
-    ports = {greenlet.get(timeout=20) for greenlet in opening}
+    ports = {greenlet.get(timeout=3) for greenlet in opening}
     assert len(ports) == 40
 
 
@@ -86,7 +86,7 @@ def test_a_frozen_process_costs_the_deadline_and_no_more(start_media: Start, con
     client.open("a")
     media.freeze()
     calls = [gevent.spawn(_outcome, client.open, f"late{number}") for number in range(5)]
-    gevent.joinall(calls, timeout=20)
+    gevent.joinall(calls, timeout=3)
     assert [type(call.value) for call in calls] == [MediaUnavailable] * 5
     assert "'open' within 0.2 s" in str(calls[0].value)
     media.thaw()
@@ -102,7 +102,7 @@ def test_what_was_given_up_and_is_asked_for_again_stays(start_media: Start, conn
     again = [gevent.spawn(_outcome, client.close, "b"), gevent.spawn(_outcome, client.open, "b")]
     gevent.sleep(0.05)
     media.thaw()
-    gevent.joinall(again, timeout=20)
+    gevent.joinall(again, timeout=3)
     assert isinstance(again[1].value, int)
     gevent.sleep(0.2)
     assert [leg.leg_id for leg in client.list()] == ["a", "b"]
@@ -139,13 +139,13 @@ def test_a_process_frozen_before_the_first_call(start_media: Start, connect: Con
 
 def test_waiting_calls_fail_when_the_process_dies(start_media: Start, connect: Connect) -> None:
     media = start_media()
-    client = connect(deadline=60.0)
+    client = connect(deadline=20.0)
     client.totals()
     media.freeze()
     waiting = gevent.spawn(_outcome, client.totals)
     gevent.sleep(0.05)
     media.close()
-    assert isinstance(waiting.get(timeout=20), MediaUnavailable)
+    assert isinstance(waiting.get(timeout=3), MediaUnavailable)
     with pytest.raises(MediaUnavailable):
         client.totals()
 

@@ -34,7 +34,7 @@ def test_lines_are_read_whatever_their_pieces(ends: tuple[LineConnection, socket
         theirs.sendall(piece)
         gevent.sleep(0.005)
     theirs.shutdown(socket.SHUT_WR)
-    assert reader.get(timeout=20) == [b"one\n", b"two\n", b"\n", b"three\n"]
+    assert reader.get(timeout=2) == [b"one\n", b"two\n", b"\n", b"three\n"]
 
 
 def test_too_long_a_line_is_none_and_the_next_is_read(ends: tuple[LineConnection, socket.socket]) -> None:
@@ -42,7 +42,7 @@ def test_too_long_a_line_is_none_and_the_next_is_read(ends: tuple[LineConnection
     reader = gevent.spawn(lambda: list(connection.lines(longest=8)))
     theirs.sendall(b"1234567\n" + b"x" * 50_000 + b"\nshort\n12345678\nlast\n" + b"y" * 100)
     theirs.shutdown(socket.SHUT_WR)
-    assert reader.get(timeout=20) == [b"1234567\n", None, b"short\n", None, b"last\n", None]
+    assert reader.get(timeout=2) == [b"1234567\n", None, b"short\n", None, b"last\n", None]
 
 
 def test_an_end_is_seen_by_both_sides(ends: tuple[LineConnection, socket.socket]) -> None:
@@ -51,7 +51,7 @@ def test_an_end_is_seen_by_both_sides(ends: tuple[LineConnection, socket.socket]
     gevent.sleep(0.005)
     connection.end()
     connection.end()
-    assert reader.get(timeout=20) == []
+    assert reader.get(timeout=2) == []
     assert theirs.recv(1) == b""
     connection.post(b"into the void\n")
 
@@ -65,7 +65,7 @@ def test_who_does_not_read_is_given_up(
         connection.post(b"x" * 10_000 + b"\n")
         gevent.sleep(0)
     received = 0
-    theirs.settimeout(20)
+    theirs.settimeout(2)
     while chunk := theirs.recv(65536):
         received += len(chunk)
     assert received < 2_000_000

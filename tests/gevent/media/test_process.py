@@ -201,7 +201,7 @@ def test_somebody_elses_is_waited_for_and_left_alone(
     gevent.sleep(0.2)
     assert not starting.ready(), "it waits"
     running = start_media()
-    starting.get(timeout=20)
+    starting.get(timeout=5)
     assert foreign.pid == running.process.pid
     foreign.stop()
     assert connect().totals().legs == 0, "it lives on"

@@ -45,7 +45,7 @@ def test_one_that_freezes_falls_silent(start_media: StartMedia, socket_path: str
         gevent.sleep(0.5)
         assert not listening.ready(), "it is asked again and again, and answers"
         running.freeze()
-        assert listening.get(timeout=20)
+        assert listening.get(timeout=10)
 
 
 def test_one_that_ends_does_not_fall_silent(start_media: StartMedia, socket_path: str) -> None:
@@ -54,7 +54,7 @@ def test_one_that_ends_does_not_fall_silent(start_media: StartMedia, socket_path
         listening = gevent.spawn(pulse.falls_silent, connected, 5.0)
         gevent.sleep(0.2)
         running.process.kill()
-        assert listening.get(timeout=20) is False
+        assert listening.get(timeout=5) is False
         pulse.drain(connected)
 
 
@@ -96,7 +96,7 @@ def test_one_that_has_much_to_do_and_answers_late_is_left_alone() -> None:
             theirs.sendall(b"{}\n")
         assert theirs.recv(4096)
         theirs.close()
-        assert listening.get(timeout=20) is False
+        assert listening.get(timeout=5) is False
         assert len(beats) == 2
 
 
@@ -110,7 +110,7 @@ def test_an_answer_that_came_while_we_stood_still_is_an_answer() -> None:
         theirs.sendall(b"{}\n")
         assert theirs.recv(4096), "the answer is seen, and the next question comes"
         theirs.close()
-        assert listening.get(timeout=20) is False
+        assert listening.get(timeout=5) is False
 
 
 def test_the_state_of_a_process_is_told() -> None:
@@ -119,7 +119,7 @@ def test_the_state_of_a_process_is_told() -> None:
         assert pulse.state_of(child.pid) in ("R", "S", "D")
         assert not pulse.is_gone(child.pid)
         os.kill(child.pid, signal.SIGSTOP)
-        with gevent.Timeout(20):
+        with gevent.Timeout(10):
             while pulse.state_of(child.pid) != pulse.STOPPED:
                 gevent.sleep(0.01)
     finally:

@@ -297,7 +297,7 @@ def test_what_the_network_refuses_is_counted(engine: LocalEngine, phones: Phones
     joined(engine, one, other, host="255.255.255.255")
     one.send()
     one.send()
-    with gevent.Timeout(20):
+    with gevent.Timeout(2):
         while engine.statistics("other").packets_dropped < 2:
             gevent.sleep(0.01)
     assert engine.statistics("other").packets_sent == 0

@@ -79,7 +79,7 @@ def replace(machine: Machine, media: SteadyMedia) -> None:
 
 
 def wait_for(restorations: list[Restored], count: int = 1) -> Restored:
-    with gevent.Timeout(20, AssertionError(f"restored {len(restorations)} times")):
+    with gevent.Timeout(5, AssertionError(f"restored {len(restorations)} times")):
         while len(restorations) < count:
             gevent.sleep(0.005)
     return restorations[count - 1]
@@ -154,7 +154,7 @@ def test_many_calls_are_given_back_at_a_time_talkers_first(
 
     monkeypatch.setattr(machine, "open", slow, raising=False)
     replace(machine, media)
-    with gevent.Timeout(20):
+    with gevent.Timeout(5):
         while not restorations:
             gevent.sleep(0.01)
     (restored,) = restorations
@@ -198,8 +198,8 @@ def test_what_is_asked_meanwhile_waits_and_takes_no_port_of_a_call(
     gevent.sleep(0.05)
     assert not asked.ready(), "the new process has not got its legs yet"
     media.restore()
-    assert asked.get(timeout=20) != first
-    joined.get(timeout=20)
+    assert asked.get(timeout=2) != first
+    joined.get(timeout=2)
     assert {leg.leg_id: leg.playing for leg in media.list()} == {"old": MUSIC, "new": None}
 
 
@@ -213,7 +213,7 @@ def test_who_finds_the_process_gone_asks_the_next(machine: Machine, media: Stead
     media.interrupted()
     machine.live_again()
     media.restore()
-    joining.get(timeout=20)
+    joining.get(timeout=2)
     assert media.statistics("a").joined_to == "b"
 
 
@@ -410,5 +410,5 @@ def test_leaving_frees_whoever_waits(machine: Machine, media: SteadyMedia) -> No
     gevent.sleep(0.02)
     media.disconnect()
     with pytest.raises(MediaUnavailable):
-        asked.get(timeout=20)
+        asked.get(timeout=1)
     assert greenlets.running() == {}

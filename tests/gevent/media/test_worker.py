@@ -34,7 +34,7 @@ class Wire:
 
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(20)
+        self.socket.settimeout(5)
         self.socket.connect(path)
         self._incoming = self.socket.makefile("rb")
 
@@ -79,7 +79,7 @@ def inside(socket_path: str) -> Iterator[LocalEngine]:
     main = gevent.spawn(serving.serve, engine, worker.listen(socket_path), stop)
     yield engine
     stop.set()
-    main.get(timeout=20)
+    main.get(timeout=5)
     assert not os.path.exists(socket_path)
 
 
@@ -330,7 +330,7 @@ def test_when_the_owner_is_killed_the_audio_goes_on_and_the_next_life_adopts(
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 3
     while not condition():
         assert time.monotonic() < give_up
         gevent.sleep(0.02)

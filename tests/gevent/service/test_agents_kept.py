@@ -50,7 +50,7 @@ def test_a_wrap_up_lasts_as_long_as_it_was_extended(make_desk: MakeDesk) -> None
     desk = make_desk("alice", QUEUES__SUPPORT__WRAP_UP_SECONDS="2")
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until(STATE, "busy")
     finish(desk, caller)
     desk.until(STATE, "wrap_up")

@@ -43,7 +43,7 @@ def test_calls_of_another_node_are_taken_up(serving: MakeServing) -> None:
     Serving(desk, into=service)
     assert repaired(desk) == [Reason.ROWS_OF_ANOTHER_NODE]
     assert caller.hang_up()
-    assert agent.ended.wait(15)
+    assert agent.ended.wait(5)
     desk.until("select count(*) from calls where state = 'connected'", 1)
     assert waiting.hang_up()
     nothing_is_left(desk)
@@ -56,7 +56,7 @@ def test_a_caller_whose_place_is_gone_is_hung_up(serving: MakeServing) -> None:
     service.kill()
     damage(desk, "DELETE FROM queue_entries")
     Serving(desk, into=service)
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(8)
     assert caller.ended_by == "remote"
     nothing_is_left(desk)
     assert Reason.CALL_WITHOUT_STORY in repaired(desk)
@@ -71,7 +71,7 @@ def test_both_phones_are_hung_up_if_the_talk_has_no_agents_leg(serving: MakeServ
     damage(desk, "UPDATE legs SET offer_id = NULL WHERE role = 'agent'")
     Serving(desk, into=service)
     for session in (caller, agent):
-        assert session.ended.wait(15)
+        assert session.ended.wait(8)
         assert session.ended_by == "remote"
     nothing_is_left(desk)
     assert desk.one("select state from agents")["state"] == "available"
@@ -92,7 +92,7 @@ def test_a_leg_that_makes_no_sense_costs_its_call_alone(serving: MakeServing, no
     service.kill()
     damage(desk, f"UPDATE legs SET {nonsense} WHERE role = 'agent'")
     Serving(desk, into=service)
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(8)
     assert caller.ended_by == "remote"
     desk.until("select count(*) from calls where state = 'ended'", 1)
     assert not waiting.ended.is_set()
@@ -122,7 +122,7 @@ def test_a_clock_that_was_set_back_meanwhile_changes_no_place(serving: MakeServi
     assert repaired(desk) == [Reason.CLOCK_JUMPED]
     alice = desk.agent("alice")
     for number, caller in enumerate(waiting, 1):
-        assert alice.wait_for_call(number).confirmed.wait(15)
+        assert alice.wait_for_call(number).confirmed.wait(5)
         assert caller.hang_up()
     nothing_is_left(desk)
     assert desk.one("select max(wait_seconds) as longest from calls")["longest"] < 60

@@ -32,7 +32,7 @@ def test_draining_refuses_new_calls_and_lets_the_others_finish(make_desk: MakeDe
     desk = make_desk("alice")
     alice = desk.agent("alice")
     talking = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until("select count(*) from calls where state = 'connected'", 1)
     waiting = desk.phone().call("support")
     center_of(desk).drain_soon(20.4)
@@ -41,7 +41,7 @@ def test_draining_refuses_new_calls_and_lets_the_others_finish(make_desk: MakeDe
     assert ask(desk, "/api/v1/status")["draining"]
     assert alice.refresh()
     talking.hang_up()
-    assert alice.wait_for_call(2).confirmed.wait(15)
+    assert alice.wait_for_call(2).confirmed.wait(5)
     assert not waiting.ended.is_set()
     waiting.hang_up()
     desk.until("select count(*) from calls where disposition = 'answered'", 2)
@@ -54,7 +54,7 @@ def test_who_is_left_after_the_time_is_hung_up(make_desk: MakeDesk) -> None:
     desk = make_desk("alice")
     alice = desk.agent("alice")
     talking = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     waiting = desk.phone().call("support")
     center_of(desk).drain_soon(0.3)
     assert talking.ended.wait(10)
@@ -67,24 +67,24 @@ def test_a_second_drain_can_shorten_the_first_and_not_lengthen_it(make_desk: Mak
     desk = make_desk("alice")
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     center_of(desk).drain_soon(3600)
     center_of(desk).drain_soon(7200)
     gevent.sleep(0.2)
     assert not caller.ended.is_set()
     center_of(desk).drain_soon(0.1)
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
 
 
 def test_stopping_does_not_wait_for_the_drain(make_desk: MakeDesk) -> None:
     desk = make_desk("alice")
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     center_of(desk).drain_soon(3600)
     gevent.sleep(0)
     center_of(desk).stop()
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
     assert desk.one("select hung_up_by from calls")["hung_up_by"] == "system"
 
 
@@ -96,7 +96,7 @@ def test_a_service_that_has_drained_can_be_started_again(make_desk: MakeDesk) ->
     center.stop()
     center.start()
     caller = desk.phone().call("support")
-    assert alice.wait_for_call().confirmed.wait(15)
+    assert alice.wait_for_call().confirmed.wait(5)
     caller.hang_up()
 
 

@@ -18,7 +18,7 @@ def test_the_wait_for_an_agent_outlives_a_kill(serving: MakeServing) -> None:
     )
     alice = desk.agent("alice")
     first = desk.phone("ann").call("support")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     desk.until("select count(*) from calls where connected_at is not null", 1)
     finish(desk, first)
     desk.until("select count(*) from agents where state = 'wrap_up'", 1)

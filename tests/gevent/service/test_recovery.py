@@ -113,7 +113,7 @@ def talk(desk: Desk) -> tuple[Phone, OutgoingSession, IncomingSession]:
     alice = desk.agent("alice")
     caller = desk.phone().call("support")
     agent = alice.wait_for_call()
-    agent.confirmed.wait(15)
+    agent.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     return alice, caller, agent
 
@@ -128,7 +128,7 @@ def test_the_two_byes_are_built_from_the_rows(serving: MakeServing) -> None:
         for leg in (call.caller, call.answered_by):
             assert leg.session.hang_up(timeout=2, attempts=1)
     for session in (caller, agent):
-        assert session.ended.wait(15)
+        assert session.ended.wait(5)
         assert (session.ended_by, session.end_cause) == ("remote", "bye")
 
 
@@ -194,7 +194,7 @@ def test_talking_goes_on_and_is_ended_from_either_side(serving: MakeServing, by:
     assert not agent.ended.is_set()
     first, other = (caller, agent) if by == "caller" else (agent, caller)
     assert first.hang_up()
-    assert other.ended.wait(15)
+    assert other.ended.wait(5)
     desk.until("select state from agents", "available")
     record = desk.one("select * from calls")
     assert (record["disposition"], record["hung_up_by"]) == ("answered", by)
@@ -213,8 +213,8 @@ def test_a_bye_that_nobody_heard_is_answered_when_it_is_repeated(serving: MakeSe
     leaving = gevent.spawn(caller.hang_up)
     gevent.sleep(0.3)
     Serving(desk, into=service)
-    assert leaving.get(timeout=20)
-    assert agent.ended.wait(15)
+    assert leaving.get(timeout=10)
+    assert agent.ended.wait(5)
     desk.until("select hung_up_by from calls", "caller")
 
 
@@ -228,7 +228,7 @@ def test_callers_are_back_in_line_in_their_order(serving: MakeServing) -> None:
     alice = desk.agent("alice")
     for number, caller in enumerate(callers, 1):
         agent = alice.wait_for_call(number)
-        agent.confirmed.wait(15)
+        agent.confirmed.wait(5)
         served = desk.rows("select entry_id from offers order by offered_at")
         assert [row["entry_id"] for row in served] == [row["id"] for row in before[:number]]
         caller.hang_up()
@@ -246,7 +246,7 @@ def test_a_caller_who_left_meanwhile_is_abandoned(serving: MakeServing) -> None:
     leaving = gevent.spawn(caller.hang_up)
     gevent.sleep(0.3)
     Serving(desk, into=service)
-    assert leaving.get(timeout=20)
+    assert leaving.get(timeout=10)
     desk.until("select disposition from calls", "abandoned")
     assert desk.one("select depth from queues")["depth"] == 0
 
@@ -262,11 +262,11 @@ def test_a_phone_that_rings_rings_on_and_can_be_answered(serving: MakeServing) -
     gevent.sleep(0.3)
     assert not ringing.ended.is_set()
     answer_now(ringing)
-    assert ringing.confirmed.wait(15)
+    assert ringing.confirmed.wait(5)
     desk.until("select state from calls", "connected")
     assert len(alice.calls) == 1
     assert caller.hang_up()
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     desk.until("select state from agents", "available")
 
 
@@ -281,10 +281,10 @@ def test_a_phone_that_answered_meanwhile_is_joined(serving: MakeServing) -> None
     answer_now(ringing)
     gevent.sleep(0.3)
     Serving(desk, into=service)
-    assert ringing.confirmed.wait(15)
+    assert ringing.confirmed.wait(8)
     desk.until("select state from calls", "connected")
     assert caller.hang_up()
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
 
 
 @pytest.mark.long
@@ -298,7 +298,7 @@ def test_a_phone_that_refused_meanwhile_costs_the_caller_no_place(serving: MakeS
     ringing.reject(486)
     alice.script = answer
     Serving(desk, into=service)
-    assert alice.wait_for_call(2).confirmed.wait(15)
+    assert alice.wait_for_call(2).confirmed.wait(8)
     assert caller.hang_up()
     states = desk.rows("select state from offers order by offered_at")
     assert states[0]["state"] == "busy"
@@ -315,8 +315,8 @@ def test_a_caller_who_gives_up_while_the_phone_rings_stops_it(serving: MakeServi
     leaving = gevent.spawn(caller.hang_up)
     gevent.sleep(0.3)
     Serving(desk, into=service)
-    assert leaving.get(timeout=20)
-    assert ringing.ended.wait(15)
+    assert leaving.get(timeout=10)
+    assert ringing.ended.wait(5)
     assert ringing.end_cause == "cancelled"
     desk.until("select state from agents", "available")
     desk.until("select disposition from calls", "abandoned")
@@ -340,8 +340,8 @@ def test_calls_whose_media_is_gone_too_go_on_if_the_silent_phones_know_them(serv
         assert not session.ended.is_set()
     assert control.ask(Path(desk.settings.general.control_socket), "/api/v1/status")["legs"] == 3
     assert caller.hang_up()
-    assert agent.ended.wait(15)
-    assert alice.wait_for_call(2).confirmed.wait(15)
+    assert agent.ended.wait(5)
+    assert alice.wait_for_call(2).confirmed.wait(5)
     assert waiting.hang_up()
     desk.until("select count(*) from calls where cause = 'bye' and disposition = 'answered'", 2)
     desk.until("select count(*) from legs where state <> 'ended'", 0)
@@ -358,7 +358,7 @@ def test_what_a_silent_phone_changes_when_it_is_asked_is_taken_over(serving: Mak
     desk.until("select remote_media_port from legs where role = 'agent'", 40010)
     assert not agent.ended.is_set()
     assert caller.hang_up()
-    assert agent.ended.wait(15)
+    assert agent.ended.wait(5)
 
 
 @pytest.mark.long
@@ -389,7 +389,7 @@ def test_a_call_whose_media_port_is_taken_meanwhile_is_ended(serving: MakeServin
         thief.bind(("127.0.0.1", port))
         Serving(desk, into=service)
         for session in (caller, agent):
-            assert session.ended.wait(15)
+            assert session.ended.wait(5)
             assert session.ended_by == "remote"
     desk.until("select count(*) from calls where cause = 'no_media' and disposition = 'failed'", 1)
     desk.until("select state from agents", "available")
@@ -417,7 +417,7 @@ def test_a_bye_that_was_due_is_sent(serving: MakeServing) -> None:
     assert not agent.ended.is_set()
     service.kill()
     Serving(desk, into=service)
-    assert agent.ended.wait(15)
+    assert agent.ended.wait(5)
     desk.until("select state from agents", "available")
     desk.until("select count(*) from legs where state <> 'ended'", 0)
 
@@ -430,7 +430,7 @@ def test_a_wrap_up_is_granted_although_the_bye_came_late(serving: MakeServing) -
     desk.until("select state from calls", "ended")
     service.kill()
     Serving(desk, into=service)
-    assert agent.ended.wait(15)
+    assert agent.ended.wait(5)
     desk.until("select state from agents", "wrap_up")
 
 
@@ -438,7 +438,7 @@ def test_a_wrap_up_is_granted_although_the_bye_came_late(serving: MakeServing) -
 def test_a_stop_is_not_held_up_by_a_phone_that_confirms_nothing(serving: MakeServing) -> None:
     desk, service = serving("alice", GENERAL__DRAIN_SECONDS="0")
     caller = desk.phone().dial("support")
-    assert caller.final.wait(15)
+    assert caller.final.wait(5)
     caller.endpoint.stop()
     service.process.terminate()
     assert service.process.wait(20) == 0

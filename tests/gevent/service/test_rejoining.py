@@ -151,7 +151,7 @@ def test_who_talks_talks_on(studio: Studio, fault: signal.Signals) -> None:
         assert phone.heard[-1].packet.ssrc != stream, "a new stream (RFC 3550 8.2)"
     assert not agent.ended.is_set()
     assert caller.hang_up()
-    assert agent.ended.wait(15)
+    assert agent.ended.wait(5)
     studio.nothing_is_left()
     record = studio.desk.one("select * from calls")
     assert (record["disposition"], record["cause"], record["hung_up_by"]) == ("answered", "bye", "caller")
@@ -196,7 +196,7 @@ def test_a_phone_that_is_answered_meanwhile_is_joined(studio: Studio, fault: sig
     assert studio.restarted()["legs_lost"] == 0
     studio.hear_each_other()
     assert caller.hang_up()
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     studio.nothing_is_left()
     assert studio.desk.one("select disposition from calls")["disposition"] == "answered"
 
@@ -222,7 +222,7 @@ def test_who_hangs_up_meanwhile_is_gone(studio: Studio) -> None:
     caller, agent = studio.talk()
     studio.strike(signal.SIGSTOP)
     assert caller.hang_up()
-    assert agent.ended.wait(15)
+    assert agent.ended.wait(5)
     assert studio.restarted()["legs_lost"] == 0
     studio.nothing_is_left()
     assert studio.desk.one("select cause from calls")["cause"] == "bye"
@@ -259,7 +259,7 @@ def test_it_may_die_again_and_again(studio: Studio) -> None:
 def strike_and_take(studio: Studio, port: int) -> RtpPhone:
     """Let the media process die, and another program have that port of it."""
     studio.strike()
-    with gevent.Timeout(20, AssertionError("the port is not free")):
+    with gevent.Timeout(5, AssertionError("the port is not free")):
         while True:
             try:
                 return RtpPhone(port=port)
@@ -275,7 +275,7 @@ def test_a_call_that_lost_a_leg_for_good_ends(studio: Studio, whose: str) -> Non
     try:
         assert studio.restarted() == {"legs_reopened": 1, "legs_lost": 1}
         for session in (caller, agent):
-            assert session.ended.wait(15)
+            assert session.ended.wait(5)
             assert session.ended_by == "remote"
     finally:
         thief.close()
@@ -326,4 +326,4 @@ def test_the_service_can_be_stopped_while_there_is_no_media_process(studio: Stud
     with gevent.Timeout(15, AssertionError("it does not stop")):
         studio.center.stop()
     for session in (caller, agent):
-        assert session.ended.wait(15)
+        assert session.ended.wait(5)

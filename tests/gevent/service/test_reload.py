@@ -55,7 +55,7 @@ def test_a_call_that_waits_gives_its_agent_the_new_wrap_up(make_desk: MakeDesk) 
     caller = desk.phone().call("support")
     reload_with(desk, QUEUES__SUPPORT__WRAP_UP_SECONDS="60")
     alice = desk.agent("alice")
-    alice.wait_for_call().confirmed.wait(15)
+    alice.wait_for_call().confirmed.wait(5)
     caller.hang_up()
     desk.until("select state from agents", "wrap_up")
 

@@ -40,12 +40,12 @@ def waits(desk: Desk, ear: RtpPhone, mode: str) -> OutgoingSession:
 def is_answered_by(alice: Phone, caller: OutgoingSession) -> None:
     """The agent talks with the caller, who hangs up."""
     agent = alice.wait_for_call()
-    assert agent.confirmed.wait(15)
-    assert caller.answered.wait(15)
+    assert agent.confirmed.wait(8)
+    assert caller.answered.wait(8)
     caller.acknowledge()
     gevent.sleep(0.2)
     assert caller.hang_up()
-    assert agent.ended.wait(15)
+    assert agent.ended.wait(5)
 
 
 def nothing_is_left(desk: Desk, disposition: str) -> None:
@@ -88,7 +88,7 @@ def test_a_cancel_is_obeyed(serving: MakeServing, ear: RtpPhone, mode: str, duri
     gevent.sleep(0.3)
     Serving(desk, into=service)
     leaving = leaving or gevent.spawn(caller.hang_up)
-    assert leaving.get(timeout=20)
+    assert leaving.get(timeout=10)
     assert caller.refused is not None
     assert caller.refused[0] == 487
     nothing_is_left(desk, "abandoned")
@@ -146,11 +146,11 @@ def test_a_phone_that_rings_for_such_a_caller_rings_on(serving: MakeServing, ear
     Serving(desk, into=service)
     gevent.sleep(0.3)
     answer_now(ringing)
-    assert ringing.confirmed.wait(15)
-    assert caller.answered.wait(15)
+    assert ringing.confirmed.wait(5)
+    assert caller.answered.wait(5)
     caller.acknowledge()
     assert caller.hang_up()
-    assert ringing.ended.wait(15)
+    assert ringing.ended.wait(5)
     nothing_is_left(desk, "answered")
 
 

@@ -155,4 +155,4 @@ def test_no_bye_goes_before_the_ack_for_which_it_waits(peer: SipPeer, take_up: T
         message = peer.receive()
     assert message.method == "BYE"
     peer.answer(message, 200)
-    assert leaving.get(timeout=20)
+    assert leaving.get(timeout=3)

@@ -42,7 +42,7 @@ def test_many_sessions_end_without_a_trace(endpoint: Endpoint, peer: SipPeer) ->
     leaving = [greenlets.spawn("leaving", session.hang_up) for session in sessions]
     for _ in sessions:
         peer.answer(peer.request("BYE"), 200)
-    assert all(greenlet.get(timeout=20) for greenlet in leaving)
+    assert all(greenlet.get(timeout=5.0) for greenlet in leaving)
     assert endpoint.dialog_count() == 0
     wait_until(lambda: "dialog" not in greenlets.running())
     wait_until(lambda: endpoint.transaction_count() == 0)

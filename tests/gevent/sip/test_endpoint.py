@@ -189,7 +189,7 @@ def test_stopping_fails_what_is_pending(peer: SipPeer) -> None:
     asking = greenlets.spawn("asking", ask)
     peer.request("OPTIONS")
     endpoint.stop()
-    assert asking.get(timeout=20) == "the endpoint has stopped"
+    assert asking.get(timeout=3.0) == "the endpoint has stopped"
     assert endpoint.transaction_count() == endpoint.timer_count() == 0
     with pytest.raises(SessionError, match="does not run"):
         endpoint.request(peer.make("OPTIONS", Via=""), flow)

@@ -54,7 +54,7 @@ def test_who_connects_before_the_start_is_answered_after_it(make_endpoint: MakeE
         gevent.sleep(0.1)
         assert (late.connection_count(), waiting.ready()) == (0, False)
         late.start()
-        assert waiting.get(timeout=20).status == 200
+        assert waiting.get(timeout=5).status == 200
     finally:
         late.stop()
 
@@ -109,13 +109,13 @@ def test_requests_of_both_ends_share_a_connection(make_endpoint: MakeEndpoint) -
     one, two = make_endpoint("tcp"), make_endpoint("tcp")
     calls = answering(two)
     session = invite(one, listening(two, "tcp"))
-    assert session.final.wait(15)
+    assert session.final.wait(5)
     session.acknowledge()
-    assert calls[0].confirmed.wait(15)
+    assert calls[0].confirmed.wait(5)
     assert calls[0].invite.via.transport.upper() == "TCP"
     assert session.contact.endswith(";transport=tcp")
     assert calls[0].hang_up(timeout=5, attempts=1)
-    assert session.ended.wait(15)
+    assert session.ended.wait(5)
     assert (one.connection_count(), two.connection_count()) == (1, 1)
     assert one.counts.retransmissions_sent == two.counts.retransmissions_sent == 0
 
@@ -124,13 +124,13 @@ def test_a_connection_that_is_gone_is_opened_anew_within_a_dialog(make_endpoint:
     one, two = make_endpoint("tcp"), make_endpoint("tcp")
     calls = answering(two)
     session = invite(one, listening(two, "tcp"))
-    assert session.final.wait(15)
+    assert session.final.wait(5)
     session.acknowledge()
-    assert calls[0].confirmed.wait(15)
+    assert calls[0].confirmed.wait(5)
     one._switch._tcp._connections[listening(two, "tcp")]._break_off()  # type: ignore[union-attr]
     wait_until(lambda: not one.connection_count() and not two.connection_count())
     assert calls[0].hang_up(timeout=5, attempts=1)
-    assert session.ended.wait(15)
+    assert session.ended.wait(5)
     assert session.ended_by == "remote"
 
 
@@ -151,7 +151,7 @@ def test_a_response_whose_connection_is_gone_goes_where_the_via_says(make_endpoi
             wait_until(lambda: bool(taken))
         wait_until(lambda: not one.connection_count())
         taken[0].answer(200)
-        with gevent.Timeout(20, AssertionError("the phone is not reached")):
+        with gevent.Timeout(5, AssertionError("the phone is not reached")):
             second, _ = listener.accept()
             answer = second.recv(4096)
         second.close()
@@ -184,9 +184,9 @@ def test_a_cancel_whose_connection_is_gone_goes_where_the_contact_says(make_endp
     connection._break_off()
     wait_until(lambda: not one.connection_count())
     assert session.cancel()
-    assert rung[0].ended.wait(15)
+    assert rung[0].ended.wait(5)
     assert rung[0].end_cause == "cancelled"
-    assert session.final.wait(15)
+    assert session.final.wait(5)
     assert session.refused == (487, "Request Terminated")
 
 
@@ -221,9 +221,9 @@ def test_who_names_a_port_where_nobody_listens_is_reached_all_the_same(
         connection._break_off()
         wait_until(lambda: not one.connection_count())
         taken[0].answer(ANSWER)
-        assert session.answered.wait(15)
+        assert session.answered.wait(5)
         session.acknowledge()
-        assert taken[0].confirmed.wait(15)
+        assert taken[0].confirmed.wait(5)
         one._switch._tcp._connections[session.flow]._break_off()  # type: ignore[union-attr]
         wait_until(lambda: not one.connection_count())
         if is_registered_anew:
@@ -231,7 +231,7 @@ def test_who_names_a_port_where_nobody_listens_is_reached_all_the_same(
             (anew,) = one._switch._tcp._connections  # type: ignore[union-attr]
             session.find_way = lambda: anew
         assert session.hang_up(timeout=5, attempts=1)
-        assert taken[0].ended.wait(15)
+        assert taken[0].ended.wait(5)
         assert taken[0].end_cause == "bye"
 
 
@@ -253,7 +253,7 @@ def test_who_goes_before_it_has_said_anything_fails_the_call_at_once(make_endpoi
         taken, _ = listener.accept()
         taken.recv(100)
         taken.close()
-        assert session.final.wait(15)
+        assert session.final.wait(5)
     assert session.refused is not None
     assert session.refused[0] == 503
     assert session.end_cause == "unreachable"
@@ -279,9 +279,9 @@ def test_a_large_invite_likewise(make_endpoint: MakeEndpoint, theirs: tuple[str,
     one, two = make_endpoint("udp", "tcp"), make_endpoint(*theirs)
     calls = answering(two)
     session = invite(one, listening(two, "udp"), body=OFFER + b"a=x-note:" + b"y" * 1000 + b"\r\n")
-    assert session.final.wait(15)
+    assert session.final.wait(5)
     session.acknowledge()
-    assert calls[0].confirmed.wait(15)
+    assert calls[0].confirmed.wait(5)
     assert calls[0].invite.via.transport.lower() == theirs[-1] == session.flow.transport
     assert session.hang_up(timeout=5, attempts=1)
 

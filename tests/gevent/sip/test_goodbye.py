@@ -46,7 +46,7 @@ def test_each_attempt_asks_for_the_way(endpoint: Endpoint, peer: SipPeer) -> Non
     assert str(bye.cseq) == "2 BYE"
     assert bye.headers.get("reason") == "SIP;cause=480"
     peer.answer(bye, 200)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 def test_their_bye_confirms_ours(endpoint: Endpoint, peer: SipPeer) -> None:

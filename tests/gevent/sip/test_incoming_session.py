@@ -41,7 +41,7 @@ def _confirmed(peer: SipPeer, calls: Calls) -> tuple[Request, IncomingSession, R
     session.answer(ANSWER)
     answer = peer.response(200)
     peer.send(peer.within("ACK", invite, answer, cseq=1))
-    assert session.wait(session.confirmed, timeout=20.0)
+    assert session.wait(session.confirmed, timeout=3.0)
     return invite, session, answer
 
 
@@ -60,11 +60,11 @@ def test_a_call_from_ring_to_bye(endpoint: Endpoint, peer: SipPeer, calls: Calls
     assert answer.headers.get("allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS"
     assert not session.confirmed.is_set()
     peer.send(peer.within("ACK", invite, answer, cseq=1))
-    assert session.wait(session.confirmed, timeout=20.0)
+    assert session.wait(session.confirmed, timeout=3.0)
     assert greenlets.running()["dialog"] == 1
     peer.send(peer.within("BYE", invite, answer, cseq=2))
     peer.response(200)
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
     assert (session.ended_by, session.end_cause) == ("remote", "bye")
     wait_until(lambda: "dialog" not in greenlets.running())
     assert endpoint.dialog_count() == 0
@@ -187,7 +187,7 @@ def _hang_up(peer: SipPeer, session: IncomingSession) -> None:
     leaving = greenlets.spawn("leaving", session.hang_up)
     bye = peer.request("BYE")
     peer.answer(bye, 200)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 def test_a_lost_ack_makes_us_repeat_the_answer_and_then_hang_up(
@@ -197,7 +197,7 @@ def test_a_lost_ack_makes_us_repeat_the_answer_and_then_hang_up(
     session.answer(ANSWER)
     for _ in range(6):
         assert peer.response(200).body == ANSWER
-    assert session.ended.wait(15)
+    assert session.ended.wait(5.0)
     assert (session.ended_by, session.end_cause) == ("timeout", "no_ack")
     assert not session.confirmed.is_set()
     message = peer.receive()
@@ -218,7 +218,7 @@ def test_hanging_up_waits_for_the_ack(peer: SipPeer, calls: Calls) -> None:
     assert again.body == answer.body
     peer.send(peer.within("ACK", invite, answer, cseq=1))
     peer.answer(_first_request(peer), 200)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 def _first_request(peer: SipPeer) -> Request:
@@ -238,7 +238,7 @@ def test_a_bye_before_the_ack_ends_it(peer: SipPeer, calls: Calls) -> None:
         message = peer.receive()
     assert isinstance(message, Response)
     assert message.status == 200
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
     assert peer.hears_nothing(0.1)
 
 
@@ -251,7 +251,7 @@ def test_an_offerless_invite_is_answered_by_the_ack(peer: SipPeer, calls: Calls)
     answer = peer.response(200)
     assert answer.body == OFFER
     peer.send(peer.within("ACK", invite, answer, cseq=1, body=ANSWER))
-    assert session.wait(session.confirmed, timeout=20.0)
+    assert session.wait(session.confirmed, timeout=3.0)
     assert session.remote_body == ANSWER
     _hang_up(peer, session)
 
@@ -305,7 +305,7 @@ def test_ringing_is_repeated_until_the_answer() -> None:
         pass
     assert message.status == 200
     phone.send(phone.within("ACK", invite, message, cseq=1))
-    assert session.wait(session.confirmed, timeout=20.0)
+    assert session.wait(session.confirmed, timeout=3.0)
     assert phone.hears_nothing(0.3)
     endpoint.stop()
     phone.close()
@@ -318,7 +318,7 @@ def test_a_bye_before_the_answer_ends_the_call(peer: SipPeer, calls: Calls) -> N
     peer.send(peer.within("BYE", invite, ringing, cseq=2))
     statuses = {(message.status, message.cseq.method) for message in map(_response, [peer, peer])}
     assert statuses == {(200, "BYE"), (487, "INVITE")}
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
     assert (session.ended_by, session.end_cause) == ("remote", "bye")
 
 

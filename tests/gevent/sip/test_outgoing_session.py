@@ -39,7 +39,7 @@ def _answered(session: OutgoingSession, peer: SipPeer) -> Request:
     session.send()
     invite = peer.request("INVITE")
     peer.answer(invite, 200, body=ANSWER)
-    assert session.wait(session.answered, timeout=20.0)
+    assert session.wait(session.answered, timeout=3.0)
     return invite
 
 
@@ -47,7 +47,7 @@ def _hang_up(session: OutgoingSession, peer: SipPeer) -> Request:
     leaving = greenlets.spawn("leaving", session.hang_up)
     bye = peer.request("BYE")
     peer.answer(bye, 200)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
     return bye
 
 
@@ -68,7 +68,7 @@ def test_a_call_from_invite_to_bye(endpoint: Endpoint, peer: SipPeer, make: Make
     wait_until(lambda: session.provisional)
     assert not session.final.is_set()
     peer.answer(invite, 200, body=ANSWER)
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=3.0)
     assert session.answered.is_set()
     assert session.refused is None
     assert session.remote_body == ANSWER
@@ -113,7 +113,7 @@ def test_facts_can_be_read_before_anything_is_sent(endpoint: Endpoint, peer: Sip
     wait_until(lambda: session.facts.remote_tags)
     assert (session.facts.remote_tags, session.facts.last_status) == (("one",), 180)
     peer.answer(invite, 200, tag="two", body=ANSWER)
-    session.wait(session.answered, timeout=20.0)
+    session.wait(session.answered, timeout=3.0)
     assert session.facts.remote_tags == ("one", "two")
     assert session.facts.dialog.remote_tag == "two"
     session.acknowledge()
@@ -138,7 +138,7 @@ def test_a_refusal_ends_it(endpoint: Endpoint, peer: SipPeer, make: Make) -> Non
     session.send()
     invite = peer.request("INVITE")
     peer.answer(invite, 486)
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=3.0)
     assert session.refused == (486, "Busy Here")
     assert session.refusal is not None
     assert not session.answered.is_set()
@@ -157,7 +157,7 @@ def test_a_refusal_ends_it(endpoint: Endpoint, peer: SipPeer, make: Make) -> Non
 def test_nobody_answers(endpoint: Endpoint, make: Make) -> None:
     session = make()
     session.send()
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=5.0)
     assert session.refused is not None
     assert session.refused[0] == 408
     assert (session.ended_by, session.end_cause) == ("timeout", "no_answer")
@@ -179,7 +179,7 @@ def test_cancel(endpoint: Endpoint, peer: SipPeer, make: Make) -> None:
     peer.answer(cancel, 200)
     peer.answer(invite, 487)
     peer.request("ACK")
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=3.0)
     assert session.refused == (487, "Request Terminated")
     assert (session.ended_by, session.end_cause) == ("local", "cancelled")
     _nothing_is_left(endpoint)
@@ -197,7 +197,7 @@ def test_cancel_before_any_answer_waits_for_one(peer: SipPeer, make: Make) -> No
     peer.answer(cancel, 200)
     peer.answer(invite, 487)
     peer.request("ACK")
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=3.0)
 
 
 def test_cancel_that_nobody_obeys_ends_after_64_t1(endpoint: Endpoint, peer: SipPeer, make: Make) -> None:
@@ -206,7 +206,7 @@ def test_cancel_that_nobody_obeys_ends_after_64_t1(endpoint: Endpoint, peer: Sip
     peer.answer(peer.request("INVITE"), 180)
     wait_until(lambda: session.provisional)
     session.cancel()
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=5.0)
     assert session.end_cause == "cancelled"
     _nothing_is_left(endpoint)
     wait_until(lambda: endpoint.transaction_count() == 0)
@@ -239,7 +239,7 @@ def test_a_2xx_that_crosses_the_cancel_is_acknowledged_and_hung_up(
     bye = peer.request("BYE")
     assert str(bye.cseq) == "2 BYE"
     peer.answer(bye, 200)
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=3.0)
     assert not session.answered.is_set()
     assert session.end_cause == "cancelled"
     peer.answer(invite, 200, body=ANSWER)
@@ -258,7 +258,7 @@ def test_hanging_up_an_unanswered_call_cancels_it(peer: SipPeer, make: Make) -> 
     peer.answer(peer.request("CANCEL"), 200)
     peer.answer(invite, 487)
     peer.request("ACK")
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 def test_hanging_up_an_unacknowledged_call_acknowledges_first(peer: SipPeer, make: Make) -> None:
@@ -267,7 +267,7 @@ def test_hanging_up_an_unacknowledged_call_acknowledges_first(peer: SipPeer, mak
     leaving = greenlets.spawn("leaving", session.hang_up)
     peer.request("ACK")
     peer.answer(peer.request("BYE"), 200)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 def test_a_bye_before_our_ack_ends_it_and_is_acknowledged(
@@ -279,7 +279,7 @@ def test_a_bye_before_our_ack_ends_it_and_is_acknowledged(
     peer.send(peer.back("BYE", invite, "theirs"))
     peer.response(200)
     peer.request("ACK")
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
     assert (session.ended_by, session.end_cause) == ("remote", "bye")
     session.acknowledge()
     assert peer.hears_nothing(0.05)
@@ -322,7 +322,7 @@ def test_a_challenge_is_answered_once(
     secret = ha1("alice", "example.com", "secret")
     assert book.verify(given, ha1=secret, method="INVITE", now=2.0) is Verdict.GOOD
     peer.answer(second, 200, body=ANSWER)
-    session.wait(session.answered, timeout=20.0)
+    session.wait(session.answered, timeout=3.0)
     session.acknowledge()
     ack = peer.request("ACK")
     assert ack.cseq.number == 2
@@ -338,7 +338,7 @@ def test_a_second_challenge_is_a_refusal(peer: SipPeer, make: Make) -> None:
     for _ in range(2):
         peer.answer(peer.request("INVITE"), 401, challenge)
         peer.request("ACK")
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=3.0)
     assert session.refused == (401, "Unauthorized")
 
 
@@ -347,14 +347,14 @@ def test_a_challenge_without_credentials_is_a_refusal(peer: SipPeer, make: Make)
     session.send()
     peer.answer(peer.request("INVITE"), 401, ("WWW-Authenticate", 'Digest realm="a", nonce="b"'))
     peer.request("ACK")
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=3.0)
     assert session.refused == (401, "Unauthorized")
 
 
 def test_an_unreachable_target_is_a_refusal(make: Make) -> None:
     session = make(flow=make().flow.__class__("udp", "2001:db8::1", 5060))
     session.send()
-    assert session.wait(session.final, timeout=20.0)
+    assert session.wait(session.final, timeout=3.0)
     assert session.refused is not None
     assert session.refused[0] == 503
     assert session.end_cause == "unreachable"
@@ -392,7 +392,7 @@ def test_stopping_the_endpoint_ends_it(is_ringing: bool) -> None:
     leaving = greenlets.spawn("leaving", session.hang_up)
     peer.receive()
     endpoint.stop()
-    assert leaving.get(timeout=20) is False
+    assert leaving.get(timeout=3.0) is False
     assert session.final.is_set()
     assert session.end_cause == "stopped"
     assert endpoint.timer_count() == 0

@@ -71,10 +71,10 @@ def test_it_is_answered_and_hung_up(endpoint: Endpoint, peer: SipPeer, take_up: 
     answer = peer.response(200)
     assert (answer.body, answer.to.tag) == (ANSWER, "ours")
     peer.send(peer.within("ACK", invite, answer, cseq=1))
-    assert session.wait(session.confirmed, timeout=20.0)
+    assert session.wait(session.confirmed, timeout=3.0)
     peer.send(peer.within("BYE", invite, answer, cseq=2))
     peer.response(200)
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
     wait_until(lambda: endpoint.transaction_count() == 0)
 
 
@@ -85,7 +85,7 @@ def test_its_cancel_is_obeyed(peer: SipPeer, take_up: TakeUp) -> None:
     peer.send(peer.make("CANCEL", uri=invite.uri, Via=via, Call_ID=invite.call_id))
     heard = [peer.receive(), peer.receive()]
     assert [each.status for each in heard if isinstance(each, Response)] == [200, 487]
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
     assert (session.ended_by, session.end_cause) == ("remote", "cancelled")
 
 

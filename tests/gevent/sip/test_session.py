@@ -56,7 +56,7 @@ def _hears_of_the_end(session: Session) -> bool:
 def _end(peer: SipPeer, session: Session) -> None:
     _ask(peer, "BYE", 99)
     peer.response(200)
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
 
 
 # Restored
@@ -75,7 +75,7 @@ def test_restore_sends_nothing_and_hangs_up_by_stored_facts(
     assert bye.headers.get("reason") == "Q.850;cause=16"
     assert bye.via.port == endpoint.local_address[1]
     peer.answer(bye, 200)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
     assert (session.ended_by, session.end_cause) == ("local", "bye")
     assert endpoint.dialog_count() == 0
     wait_until(lambda: "dialog" not in greenlets.running())
@@ -135,7 +135,7 @@ def test_each_attempt_is_a_new_transaction(peer: SipPeer, session: Session) -> N
     assert list(byes) == ["101 BYE", "102 BYE", "103 BYE"]
     assert len(set(byes.values())) == 3
     peer.answer(bye, 481)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 @pytest.mark.parametrize("status", [200, 408, 481, 403])
@@ -144,7 +144,7 @@ def test_any_final_answer_confirms(peer: SipPeer, session: Session, status: int)
     bye = peer.request("BYE")
     peer.answer(bye, 100)
     peer.answer(bye, status)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 def test_500_raises_the_cseq_once(peer: SipPeer, session: Session) -> None:
@@ -153,7 +153,7 @@ def test_500_raises_the_cseq_once(peer: SipPeer, session: Session) -> None:
     again = peer.request("BYE")
     assert str(again.cseq) == "202 BYE"
     peer.answer(again, 500)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 def test_two_byes_that_cross(peer: SipPeer, session: Session) -> None:
@@ -161,7 +161,7 @@ def test_two_byes_that_cross(peer: SipPeer, session: Session) -> None:
     ours = peer.request("BYE")
     _ask(peer, "BYE", 11)
     peer.response(200)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
     assert session.ended_by == "remote"
     peer.answer(ours, 481)
 
@@ -170,8 +170,8 @@ def test_whoever_hangs_up_second_waits_for_the_first(peer: SipPeer, session: Ses
     first = greenlets.spawn("first", session.hang_up)
     second = greenlets.spawn("second", session.hang_up)
     peer.answer(peer.request("BYE"), 200)
-    assert first.get(timeout=20) is True
-    assert second.get(timeout=20) is True
+    assert first.get(timeout=3.0) is True
+    assert second.get(timeout=3.0) is True
     assert peer.hears_nothing(0.05)
 
 
@@ -184,7 +184,7 @@ def test_while_leaving_only_a_bye_is_obeyed(peer: SipPeer, session: Session) -> 
         message = peer.receive()
     assert message.status == 481
     peer.answer(bye, 200)
-    assert leaving.get(timeout=20) is True
+    assert leaving.get(timeout=3.0) is True
 
 
 # Waiting
@@ -207,7 +207,7 @@ def test_wait(peer: SipPeer, session: Session) -> None:
 def test_a_bye_is_obeyed_whatever_its_cseq(peer: SipPeer, session: Session) -> None:
     _ask(peer, "BYE", 1)
     peer.response(200)
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
 
 
 def test_a_late_request_gets_500(peer: SipPeer, session: Session) -> None:
@@ -312,7 +312,7 @@ def test_a_re_invite_without_offer_leaves_the_session_as_it_is(peer: SipPeer, se
 
 def test_a_re_invite_whose_ack_is_lost_ends_the_session(peer: SipPeer, session: Session) -> None:
     _ask(peer, "INVITE", 11, OFFER)
-    assert session.ended.wait(15)
+    assert session.ended.wait(5.0)
     assert session.end_cause == "no_ack"
 
 
@@ -352,7 +352,7 @@ def test_reinvite(peer: SipPeer, session: Session) -> None:
     peer.answer(invite, 200, body=ANSWER)
     ack = peer.request("ACK")
     assert ack.cseq.number == 101
-    assert asking.get(timeout=20).status == 200
+    assert asking.get(timeout=3.0).status == 200
     assert (session.local_body, session.remote_body) == (NEW_OFFER, ANSWER)
     peer.answer(invite, 200, body=ANSWER)
     assert peer.request("ACK").serialise() == ack.serialise()
@@ -364,7 +364,7 @@ def test_a_refused_reinvite_leaves_all_as_it_was(peer: SipPeer, session: Session
     asking = greenlets.spawn("asking", session.reinvite, NEW_OFFER)
     peer.answer(peer.request("INVITE"), status)
     peer.request("ACK")
-    assert asking.get(timeout=20).status == status
+    assert asking.get(timeout=3.0).status == status
     assert (session.local_body, session.remote_body) == (ANSWER, OFFER)
     _end(peer, session)
 
@@ -374,7 +374,7 @@ def test_a_dialog_that_they_have_lost_ends(peer: SipPeer, session: Session, stat
     asking = greenlets.spawn("asking", session.reinvite, NEW_OFFER)
     peer.answer(peer.request("INVITE"), status)
     peer.request("ACK")
-    assert asking.get(timeout=20).status == status
+    assert asking.get(timeout=3.0).status == status
     assert (session.ended_by, session.end_cause) == ("remote", "gone")
 
 
@@ -389,13 +389,13 @@ def test_re_invites_that_cross_get_491(peer: SipPeer, session: Session) -> None:
         message = peer.receive()
     assert message.status == 491
     peer.answer(ours, 491)
-    assert asking.get(timeout=20).status == 491
+    assert asking.get(timeout=3.0).status == 491
     _end_amid_noise(peer, session)
 
 
 def _end_amid_noise(peer: SipPeer, session: Session) -> None:
     _ask(peer, "BYE", 99)
-    assert session.ended.wait(15)
+    assert session.ended.wait(3.0)
 
 
 def test_facts_are_those_of_the_dialog(peer: SipPeer, session: Session) -> None:

@@ -42,7 +42,7 @@ def _agreement(
 
 
 def _wait_for_packets(audio: Audio, count: int) -> None:
-    with gevent.Timeout(20):
+    with gevent.Timeout(5):
         while audio.report.packets_received < count:
             gevent.sleep(0.01)
 

@@ -102,7 +102,7 @@ def test_a_bye_that_nobody_hears_is_repeated(office: Office, monkeypatch: pytest
     monkeypatch.setattr("callengine.softphone.call.GOODBYE_SECONDS", 0.05)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far_end:
         far_end.bind((HOST, office.port))
-        far_end.settimeout(20)
+        far_end.settimeout(5)
         caller = office.caller(hang_up_after=0.1)
         wire, source = far_end.recvfrom(65535)
         far_end.sendto(_accepted(wire, office.port), source)

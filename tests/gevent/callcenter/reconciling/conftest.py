@@ -68,7 +68,7 @@ class Ward:
         count = len(agent.calls)
         caller = self.desk.phone().call("support")
         session = agent.wait_for_call(count + 1)
-        assert session.confirmed.wait(15)
+        assert session.confirmed.wait(5)
         self.desk.until("select count(*) from calls where state = 'connected'", 1)
         return caller, session
 

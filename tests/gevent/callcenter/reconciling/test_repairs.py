@@ -34,8 +34,8 @@ def test_a_call_that_lasts_too_long_is_hung_up(make_ward: MakeWard) -> None:
     caller, agent = ward.talk(ward.desk.agent("alice"))
     ward.damage("UPDATE calls SET connected_at = connected_at - 8000")
     ward.wait_for_repair(Reason.CALL_PAST_ITS_LEASE)
-    assert caller.ended.wait(15)
-    assert agent.ended.wait(15)
+    assert caller.ended.wait(5)
+    assert agent.ended.wait(5)
     ward.nothing_is_left()
     assert ward.desk.one("select cause from calls")["cause"] == Reason.CALL_PAST_ITS_LEASE
 
@@ -45,7 +45,7 @@ def test_a_story_whose_call_has_ended_is_ended_too(make_ward: MakeWard) -> None:
     caller = ward.desk.phone().call("support")
     ward.damage("UPDATE calls SET state = 'ended', ended_at = arrived_at, disposition = 'failed'")
     ward.wait_for_repair(Reason.STORY_WITHOUT_CALL)
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
     assert caller.ended_by == "remote"
     wait_until(lambda: not ward.parts.people.live.going_on())
     ward.desk.until("select count(*) from legs where state <> 'ended'", 0)
@@ -69,7 +69,7 @@ def test_a_caller_who_is_offered_to_nobody_waits_again_and_is_served(make_ward: 
     ward.damage("UPDATE queue_entries SET state = 'offered'", "UPDATE calls SET state = 'offered'")
     ward.wait_for_repair(Reason.ENTRY_OFFERED_TO_NOBODY)
     assert ward.desk.one("select id, first_arrived_at from queue_entries") == before
-    assert ward.desk.agent("alice").wait_for_call().confirmed.wait(15)
+    assert ward.desk.agent("alice").wait_for_call().confirmed.wait(5)
     assert caller.hang_up()
     ward.nothing_is_left()
 
@@ -79,7 +79,7 @@ def test_a_caller_who_waits_too_long_is_sent_away(make_ward: MakeWard) -> None:
     caller = ward.desk.phone().call("support")
     ward.damage("UPDATE queue_entries SET expires_at = 1")
     ward.wait_for_repair(Reason.ENTRY_PAST_ITS_LEASE)
-    assert caller.ended.wait(15)
+    assert caller.ended.wait(5)
     ward.desk.until("select count(*) from calls where state <> 'ended'", 0)
     ward.desk.until("select depth from queues", 0)
 
@@ -91,7 +91,7 @@ def test_a_caller_who_fell_out_of_the_line_is_served(make_ward: MakeWard) -> Non
     wait_until(lambda: call.entry in ward.parts.people.queues.find("support").line)
     ward.parts.people.queues.find("support").line.leave(call.entry)
     ward.wait_for_repair(Reason.CALLER_NOT_IN_LINE)
-    assert ward.desk.agent("alice").wait_for_call().confirmed.wait(15)
+    assert ward.desk.agent("alice").wait_for_call().confirmed.wait(5)
     assert caller.hang_up()
 
 
@@ -142,8 +142,8 @@ def test_an_offer_past_its_deadline_is_stopped_and_the_caller_served(make_ward: 
     alice.script = answer
     ward.damage("UPDATE offers SET deadline_at = 1")
     ward.wait_for_repair(Reason.OFFER_PAST_ITS_LEASE)
-    assert ringing.ended.wait(15)
-    assert alice.wait_for_call(2).confirmed.wait(15)
+    assert ringing.ended.wait(5)
+    assert alice.wait_for_call(2).confirmed.wait(5)
     assert caller.hang_up()
     ward.nothing_is_left()
 
@@ -158,11 +158,11 @@ def test_of_a_round_only_the_offer_past_its_deadline_is_stopped(make_ward: MakeW
         "update offers set deadline_at = 1 where agent_id = (select id from agents where name = 'alice')"
     )
     ward.wait_for_repair(Reason.OFFER_PAST_ITS_LEASE)
-    assert late.ended.wait(15)
+    assert late.ended.wait(5)
     ward.desk.until("select state from agents where name = 'alice'", "available")
     assert not ringing.ended.is_set()
     answer_now(ringing)
-    assert ringing.confirmed.wait(15)
+    assert ringing.confirmed.wait(5)
     assert caller.hang_up()
     ward.nothing_is_left()
 
@@ -175,7 +175,7 @@ def test_a_caller_who_was_not_answered_and_waits_too_long_is_refused(make_ward: 
     assert ward.repaired() == [], "to wait unanswered is no disagreement"
     ward.damage("update queue_entries set expires_at = 1")
     ward.wait_for_repair(Reason.ENTRY_PAST_ITS_LEASE)
-    assert caller.final.wait(15)
+    assert caller.final.wait(5)
     assert caller.refused is not None
     assert caller.refused[0] == 480
     ward.nothing_is_left()
@@ -205,7 +205,7 @@ def test_an_agent_that_calls_is_not_free(make_ward: MakeWard) -> None:
     ward = make_ward("alice", "bob")
     alice, bob = ward.desk.agent("alice"), ward.desk.agent("bob")
     call = alice.call_as_agent("bob")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     ward.damage("UPDATE agents SET state = 'available', load = 0 WHERE name = 'alice'")
     ward.wait_for_repair(Reason.AGENT_LOAD_DIFFERS)
     ward.desk.until("select state from agents where name = 'alice'", "busy")
@@ -218,12 +218,12 @@ def test_a_call_to_one_agent_without_a_story_is_ended(make_ward: MakeWard) -> No
     ward = make_ward("alice", "bob")
     alice, bob = ward.desk.agent("alice"), ward.desk.agent("bob")
     call = alice.call_as_agent("bob")
-    assert bob.wait_for_call().confirmed.wait(15)
+    assert bob.wait_for_call().confirmed.wait(5)
     lost = ward.the_call()
     ward.parts.people.live.remove(lost)
     ward.wait_for_repair(Reason.CALL_WITHOUT_STORY)
-    assert call.ended.wait(15)
-    assert bob.wait_for_call().ended.wait(15)
+    assert call.ended.wait(5)
+    assert bob.wait_for_call().ended.wait(5)
     for leg in lost.legs:
         leg.session.abandon()
     record = ward.desk.one("select * from calls")
@@ -351,7 +351,7 @@ def test_a_dialog_that_was_forgotten_is_known_again(make_ward: MakeWard) -> None
     ward.parts.base.endpoint.forget((dialog.call_id, dialog.local_tag))
     ward.wait_for_repair(Reason.DIALOG_NOT_KNOWN)
     assert caller.hang_up()
-    assert agent.ended.wait(15)
+    assert agent.ended.wait(5)
     ward.nothing_is_left()
 
 
@@ -370,10 +370,10 @@ def test_a_dialog_that_belongs_to_no_leg_is_hung_up(make_ward: MakeWard) -> None
         b"m=audio 40000 RTP/AVP 0\r\n",
     )
     stray.send()
-    assert stray.answered.wait(15)
+    assert stray.answered.wait(5)
     stray.acknowledge()
     ward.wait_for_repair(Reason.DIALOG_WITHOUT_LEG)
-    assert phone.wait_for_call().ended.wait(15)
+    assert phone.wait_for_call().ended.wait(5)
     wait_until(lambda: endpoint.dialog_count() == 0)
 
 
@@ -399,7 +399,7 @@ def test_a_clock_that_is_set_changes_no_place_and_no_deadline(make_ward: MakeWar
     assert talking.hang_up()
     for number, caller in enumerate(waiting, 2):
         session = alice.wait_for_call(number)
-        assert session.confirmed.wait(15)
+        assert session.confirmed.wait(5)
         assert session.wait(session.confirmed)
         assert caller.hang_up()
         order = ward.desk.rows("select call_id from offers order by offered_at")

@@ -73,7 +73,7 @@ def make_ear() -> Iterator[MakeEar]:
 
 def is_closed(peer: socket.socket) -> bool:
     """Whether the other end has closed this connection; waits for it."""
-    peer.settimeout(20)
+    peer.settimeout(5)
     try:
         while peer.recv(4096):
             pass
